@@ -1,0 +1,106 @@
+import jsonPatch from 'fast-json-patch'
+import { accounts, finalizer } from '../api/names.ts'
+import { accountFields } from './accountFields.ts'
+import type { Budget } from './budget.ts'
+import { guessesIn, type PasswordInputs, settlePasswords } from './inlinePasswords.ts'
+import { isRecord } from './record.ts'
+import {
+  type AdmissionRequest,
+  type Answer,
+  allowed,
+  denied,
+  type Handler,
+  patched,
+  tooMany,
+  type UncheckedObject,
+} from './review.ts'
+import {
+  addressViolations,
+  type Change,
+  changeOf,
+  isMisnamed,
+  placeViolations,
+  ruleViolations,
+} from './scope.ts'
+
+export interface MutateOptions extends PasswordInputs {
+  /** The operator's own namespace, in which there may be no MySQL. */
+  operatorNamespace: string
+  /** Passwords per resource that are not the one in force. */
+  guesses: Budget
+}
+
+/**
+ * Takes inline passwords out, completes references and adds the finalizer. Refuses here already: the rules of the CRD run
+ * before `/validate` does, and say less. Writes nothing anywhere, so a dry run is like any other.
+ */
+export const mutate =
+  (options: MutateOptions): Handler =>
+  async (request) => {
+    const change = changeOf(request)
+    if (!change) return allowed()
+    const { object, oldObject } = change
+    const refusal = refusedUnsettled(request, change, options)
+    if (refusal) return refusal
+    const settled = await settlePasswords(request.namespace, object, oldObject, options)
+    const after = oldObject ? settled.object : withFinalizer(settled.object)
+    const found = [
+      ...placeViolations(request, options.operatorNamespace),
+      ...settled.violations,
+      ...ruleViolations(after, oldObject),
+    ]
+    if (found.length > 0) return denied(found)
+    return patched(jsonPatch.compare(object, after), settled.warnings)
+  }
+
+/** What is refused before a password is hashed. */
+const refusedUnsettled = (
+  request: AdmissionRequest,
+  { object, oldObject }: Change,
+  options: MutateOptions,
+): Answer | undefined => {
+  const misaddressed = addressViolations(request)
+  if (misaddressed.length > 0) return denied(misaddressed)
+  // No Secret can be named after such a resource, and it is refused anyway: nothing is hashed for it. One that is there
+  // already, from before the rule, may still change its labels and finalizers.
+  if (!oldObject && isMisnamed(object)) return denied(ruleViolations(withoutPasswords(object), oldObject))
+  return mayGuess(request.namespace, object, oldObject, options) ? undefined : tooMany(changedTooOften)
+}
+
+const changedTooOften =
+  'the password of this resource was changed too often within a minute: wait a minute and try again'
+
+/**
+ * Only a wrong guess costs something: a file that is applied again and again is in order, and a right guess needs no second
+ * one. What is left is asked before either is answered, or the refusal itself would tell them apart, and it is charged
+ * before anything is waited for: of many requests at the same time each finds what those before it have spent.
+ */
+const mayGuess = (
+  namespace: string,
+  object: UncheckedObject,
+  oldObject: UncheckedObject | undefined,
+  { guesses, key }: MutateOptions,
+): boolean => {
+  const { given, wrong } = guessesIn(namespace, object, oldObject, key)
+  // The seal opens for the name in the object, so that is whose account is charged.
+  const account = `${namespace}/${String(object.metadata.name ?? '')}`
+  if (given > 0 && !guesses.has(account)) return false
+  guesses.spend(account, wrong)
+  return true
+}
+
+const withoutPasswords = (object: UncheckedObject): UncheckedObject => {
+  if (!isRecord(object.spec)) return object
+  const given = new Set<string>(accounts.map((account) => accountFields[account].password))
+  return {
+    ...object,
+    spec: Object.fromEntries(Object.entries(object.spec).filter(([field]) => !given.has(field))),
+  }
+}
+
+/** Added with the resource, so that there is no moment at which it could be deleted without its last dump. */
+const withFinalizer = (object: UncheckedObject): UncheckedObject => {
+  const finalizers: unknown[] = Array.isArray(object.metadata.finalizers) ? object.metadata.finalizers : []
+  if (finalizers.includes(finalizer)) return object
+  return { ...object, metadata: { ...object.metadata, finalizers: [...finalizers, finalizer] } }
+}

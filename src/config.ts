@@ -1,0 +1,88 @@
+import { Ajv } from 'ajv'
+
+/** What the chart tells the process through its environment; names of objects are in the operator's own namespace. */
+export interface Config {
+  /** Port of the one HTTPS server. */
+  port: number
+  /** This replica: the holder's identity in the Lease. */
+  podName: string
+  namespace: string
+  /** Service in front of the replicas; its DNS names are in the certificate. */
+  serviceName: string
+  leaseName: string
+  /** Secret with the operator key, from which password tags and seals are derived. */
+  keySecret: string
+  /** Secret with the certificate authority. */
+  authoritySecret: string
+  /** Name of both the mutating and the validating webhook configuration. */
+  webhookConfiguration: string
+  /** Folder with tls.crt, tls.key and ca.crt made by somebody else (cert-manager); empty: make them. */
+  certificateFolder: string
+  /** Namespaces to watch; empty: all. */
+  watchNamespaces: readonly string[]
+  /** Ask for a token with the right to `get` the path /metrics. */
+  protectMetrics: boolean
+  logLevel: string
+}
+
+const name = { type: 'string', pattern: '^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$' }
+
+const schema = {
+  type: 'object',
+  required: ['POD_NAME', 'POD_NAMESPACE', 'SERVICE_NAME'],
+  properties: {
+    PORT: { type: 'integer', minimum: 1, maximum: 65535, default: 8443 },
+    POD_NAME: name,
+    POD_NAMESPACE: name,
+    SERVICE_NAME: name,
+    LEASE_NAME: { ...name, default: 'mysql-operator' },
+    KEY_SECRET: { ...name, default: 'mysql-operator-key' },
+    AUTHORITY_SECRET: { ...name, default: 'mysql-operator-ca' },
+    WEBHOOK_CONFIGURATION: { ...name, default: 'mysql-operator' },
+    CERTIFICATE_FOLDER: { type: 'string', default: '' },
+    WATCH_NAMESPACES: { type: 'string', pattern: '^([a-z0-9-]+(,[a-z0-9-]+)*)?$', default: '' },
+    PROTECT_METRICS: { type: 'boolean', default: false },
+    LOG_LEVEL: { type: 'string', enum: ['debug', 'info', 'warn', 'error'], default: 'info' },
+  },
+}
+
+interface Environment {
+  PORT: number
+  POD_NAME: string
+  POD_NAMESPACE: string
+  SERVICE_NAME: string
+  LEASE_NAME: string
+  KEY_SECRET: string
+  AUTHORITY_SECRET: string
+  WEBHOOK_CONFIGURATION: string
+  CERTIFICATE_FOLDER: string
+  WATCH_NAMESPACES: string
+  PROTECT_METRICS: boolean
+  LOG_LEVEL: string
+}
+
+/** The environment as one frozen Config. Throws one Error that names every variable that is missing or wrong. */
+export const readConfig = (environment: NodeJS.ProcessEnv): Config => {
+  const ajv = new Ajv({ allErrors: true, useDefaults: true, coerceTypes: true })
+  const check = ajv.compile<Environment>(schema)
+  const values: unknown = Object.fromEntries(
+    Object.entries(environment).filter(([key]) => key in schema.properties),
+  )
+  if (!check(values)) {
+    throw new Error(`The environment is wrong, see values.yaml of the chart: ${ajv.errorsText(check.errors)}`)
+  }
+  return Object.freeze({
+    port: values.PORT,
+    podName: values.POD_NAME,
+    namespace: values.POD_NAMESPACE,
+    serviceName: values.SERVICE_NAME,
+    leaseName: values.LEASE_NAME,
+    keySecret: values.KEY_SECRET,
+    authoritySecret: values.AUTHORITY_SECRET,
+    webhookConfiguration: values.WEBHOOK_CONFIGURATION,
+    certificateFolder: values.CERTIFICATE_FOLDER,
+    watchNamespaces: values.WATCH_NAMESPACES === '' ? [] : values.WATCH_NAMESPACES.split(','),
+    protectMetrics: values.PROTECT_METRICS,
+    logLevel: values.LOG_LEVEL,
+  })
+}

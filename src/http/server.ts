@@ -1,0 +1,168 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { networkInterfaces } from 'node:os'
+import type { SecureContextOptions } from 'node:tls'
+import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyReply } from 'fastify'
+import type { Logger } from 'pino'
+
+/** The serving certificate and its key, PEM. */
+type Served = Required<Pick<SecureContextOptions, 'cert' | 'key'>>
+
+export interface Server {
+  app: FastifyInstance
+  listen(port: number): Promise<void>
+  /** New handshakes get this certificate; connections that are open keep theirs. */
+  swap(pair: Served): void
+  /** From now on every answer ends its connection, so that the API server opens its next one to another replica. */
+  drain(): void
+  /** Stops listening and finishes what is under way; what takes longer than `limitMs` (10 s) is broken off. */
+  close(limitMs?: number): Promise<void>
+}
+
+/**
+ * A review carries an object and its predecessor, each up to 3 MB in the API server, plus its own envelope: the limit of
+ * controller-runtime, for its reason.
+ */
+const bodyLimit = 7 * 1024 * 1024
+
+/** A review of a MySQL is far smaller, so what is not above this is never held up by what is. */
+const smallBody = 64 * 1024
+
+/** Bytes of larger bodies under way at the same time. JSON can take twenty times its length in the heap. */
+const largeBodies = 2 * bodyLimit
+
+/** Go closes an idle connection after 90 seconds. If the server were first, a review sent at that moment would be lost. */
+const keepAliveTimeout = 95_000
+
+/** Longer than the longest answer, which is a reconcile that somebody waits for. */
+const requestTimeout = 75_000
+
+/** Addresses of both families; of IPv4 alone on a node where IPv6 is switched off, and `::` would be an error. */
+const everyAddress = () =>
+  Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ family }) => family === 'IPv6'))
+    ? '::'
+    : '0.0.0.0'
+
+const plain = (reply: FastifyReply, code: number, text: string) =>
+  reply.code(code).type('text/plain').send(`${text}\n`)
+
+/** What the body will take up, in bytes: nothing for a small one, the most there is for one that does not say. */
+const largeBytes = ({ headers }: IncomingMessage) => {
+  if (headers['transfer-encoding'] !== undefined) return bodyLimit
+  const length = Number(headers['content-length'] ?? 0)
+  return length > smallBody ? Math.min(length, bodyLimit) : 0
+}
+
+/**
+ * Admits requests by the size of their body, before it is read. Anybody who reaches the port can post, and a few of the
+ * largest bodies would take all memory, and with it the Lease. One that has to wait is answered with 503 and Retry-After: the
+ * client in the API server then asks again by itself, as long as its time for the webhook lasts, so that only a large
+ * review at a bad moment is late or, after that, fails. The connection is kept: its end could overtake the answer.
+ */
+const gate = () => {
+  let underWay = 0
+  return (request: IncomingMessage, response: ServerResponse): boolean => {
+    const bytes = largeBytes(request)
+    if (bytes === 0) return true
+    if (underWay + bytes > largeBodies) return false
+    underWay += bytes
+    response.once('close', () => {
+      underWay -= bytes
+    })
+    return true
+  }
+}
+
+/** The one HTTPS server, with the routes of `plugins`. Bodies are never logged. */
+export const createServer = async (
+  pair: Served,
+  plugins: readonly FastifyPluginAsync[],
+  log: Logger,
+): Promise<Server> => {
+  let draining = false
+  const app = Fastify({
+    https: { cert: pair.cert, key: pair.key, minVersion: 'TLSv1.2' },
+    bodyLimit,
+    keepAliveTimeout,
+    requestTimeout,
+    // A key like __proto__ in a body is an attack, not a mistake to be mended.
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+    logger: false,
+    // Requests for the old process keep coming over open connections while it drains; they are answered.
+    return503OnClosing: false,
+  })
+  // JSON alone; Fastify answers anything else with 415.
+  app.removeContentTypeParser('text/plain')
+  const admits = gate()
+  app.addHook('onRequest', async (request, reply) => {
+    if (admits(request.raw, reply.raw)) return
+    return plain(
+      reply.header('retry-after', '1'),
+      503,
+      'too many large requests at once: try again in a second',
+    )
+  })
+  app.addHook('onSend', async (_request, reply) => {
+    if (draining) reply.header('connection', 'close')
+  })
+  app.setErrorHandler((error: { statusCode?: number; name?: string; code?: string }, request, reply) => {
+    const code = error.statusCode ?? 500
+    // The message of a parser can quote the body, so only its name gets out.
+    if (code >= 500) log.error({ url: request.url, error: error.name, code: error.code }, 'a request failed')
+    return plain(
+      reply,
+      code,
+      code >= 500 ? 'internal error: see the log of the operator' : (error.code ?? 'bad request'),
+    )
+  })
+  app.setNotFoundHandler((_request, reply) => plain(reply, 404, 'no such path'))
+  for (const plugin of plugins) await app.register(plugin)
+  return {
+    app,
+    listen: async (port) => {
+      await app.listen({ port, host: everyAddress() })
+    },
+    swap: ({ cert, key }) => {
+      const server = app.server as unknown as { setSecureContext(options: object): void }
+      server.setSecureContext({ cert, key, minVersion: 'TLSv1.2' })
+    },
+    drain: () => {
+      draining = true
+    },
+    close: async (limitMs = 10_000) => {
+      const limit = Promise.withResolvers<void>()
+      const timer = setTimeout(() => {
+        log.warn('some connections did not end in time and are broken off')
+        app.server.closeAllConnections()
+        // It knows of HTTP only: a connection in the middle of its handshake is left to the end of the process.
+        limit.resolve()
+      }, limitMs)
+      try {
+        await Promise.race([app.close(), limit.promise])
+      } finally {
+        clearTimeout(timer)
+      }
+    },
+  }
+}
+
+/**
+ * Runs `task` while `server` serves. Connections are told to end as soon as `signal` aborts, since the task may take a
+ * while to end; when it has ended, or failed, what is under way is finished.
+ */
+export const serveDuring = async (
+  server: Pick<Server, 'drain' | 'close'>,
+  signal: AbortSignal,
+  task: () => Promise<void>,
+): Promise<void> => {
+  const onAbort = () => server.drain()
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  try {
+    await task()
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    server.drain()
+    await server.close()
+  }
+}

@@ -1,0 +1,134 @@
+/** Every metric, in one table; the code that counts gets it as an argument. */
+
+import {
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type OpenMetricsContentType,
+  Registry,
+} from 'prom-client'
+import type { MySQL } from './api/mysql.ts'
+
+/** Values that are looked up when the metrics are read. */
+export interface MetricSources {
+  leading: () => boolean
+  queueDepth: () => number
+  mysqls: () => MySQL[]
+  /** How long the quietest informer has heard nothing, in milliseconds. */
+  silence: () => number
+  /** Of all informers, since the start. */
+  informers: () => { failures: number; repaired: number }
+  leafExpiry: () => Date
+  /** Undefined if somebody else's CA signs. */
+  authorityExpiry: () => Date | undefined
+}
+
+const isReady = ({ status }: MySQL) =>
+  status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True')
+
+const unix = (time: Date | undefined) => (time === undefined ? undefined : time.getTime() / 1000)
+
+/** Upper bounds of the buckets, in seconds. */
+const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+/** The registry and what is counted as it happens. */
+export const createMetrics = (sources: MetricSources) => {
+  const registry = new Registry<OpenMetricsContentType>()
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE)
+  const registers = [registry]
+  collectDefaultMetrics({
+    register: registry as unknown as Registry<typeof Registry.PROMETHEUS_CONTENT_TYPE>,
+  })
+  const gauge = (name: string, help: string, read: () => number | undefined) =>
+    new Gauge({
+      name: `mysql_operator_${name}`,
+      help,
+      registers,
+      collect() {
+        const value = read()
+        if (value !== undefined) this.set(value)
+      },
+    })
+  const counter = (name: string, help: string, read: () => number) =>
+    new Counter({
+      name: `mysql_operator_${name}`,
+      help,
+      registers,
+      collect() {
+        this.reset()
+        this.inc(read())
+      },
+    })
+  gauge('leader', '1 while this replica holds the Lease and reconciles.', () => (sources.leading() ? 1 : 0))
+  gauge('queue_depth', 'MySQL resources that wait to be reconciled.', sources.queueDepth)
+  gauge('instances', 'MySQL resources that are looked after.', () => sources.mysqls().length)
+  gauge(
+    'instances_ready',
+    'MySQL resources whose server answers.',
+    () => sources.mysqls().filter(isReady).length,
+  )
+  gauge(
+    'cache_silence_seconds',
+    'Time since the informer that is longest without news last heard from the API server.',
+    () => sources.silence() / 1000,
+  )
+  counter(
+    'cache_failures',
+    'Lists and watches that failed and were tried again.',
+    () => sources.informers().failures,
+  )
+  counter(
+    'cache_repaired_changes',
+    'Changes that a periodic list knew before the watch did.',
+    () => sources.informers().repaired,
+  )
+  gauge('certificate_expiry_seconds', 'End of validity of the serving certificate, Unix time.', () =>
+    unix(sources.leafExpiry()),
+  )
+  gauge('authority_expiry_seconds', 'End of validity of the certificate authority, Unix time.', () =>
+    unix(sources.authorityExpiry()),
+  )
+  return {
+    registry,
+    reviews: new Counter({
+      name: 'mysql_operator_admission_requests',
+      help: 'Admission reviews answered.',
+      labelNames: ['handler', 'operation', 'result'] as const,
+      registers,
+    }),
+    reviewSeconds: new Histogram({
+      name: 'mysql_operator_admission_duration_seconds',
+      help: 'Time that an admission review took.',
+      labelNames: ['handler'] as const,
+      buckets: seconds,
+      registers,
+    }),
+    reconciles: new Counter({
+      name: 'mysql_operator_reconciles',
+      help: 'Reconciles that ended.',
+      labelNames: ['result'] as const,
+      registers,
+    }),
+    reconcileSeconds: new Histogram({
+      name: 'mysql_operator_reconcile_duration_seconds',
+      help: 'Time that a reconcile took.',
+      buckets: seconds,
+      registers,
+    }),
+    queueSeconds: new Histogram({
+      name: 'mysql_operator_queue_wait_seconds',
+      help: 'Time that a resource waited for its reconcile.',
+      buckets: seconds,
+      registers,
+    }),
+    apiRequests: new Counter({
+      name: 'mysql_operator_api_requests',
+      help: 'Requests made to the API server.',
+      labelNames: ['verb', 'resource', 'code'] as const,
+      registers,
+    }),
+  }
+}
+
+export type Metrics = ReturnType<typeof createMetrics>

@@ -1,0 +1,87 @@
+/** The only place where a plan becomes writes: one function a plan, each safe to repeat. */
+import { accounts, annotations, names } from '../api/names.ts'
+import { passwordJob } from '../desired/jobs/password.ts'
+import { restoreJob } from '../desired/jobs/restore.ts'
+import { isOurs, NameTaken } from '../kube/apply.ts'
+import { Job, PersistentVolumeClaim } from '../kube/kinds.ts'
+import { at, type Run } from './context.ts'
+import { createOrGet } from './create.ts'
+import { removeCredential } from './credentials.ts'
+import type { Plan } from './decide.ts'
+import { withPurpose } from './jobs.ts'
+import type { Observed } from './observe.ts'
+
+/** Notes something on the data claim. */
+export const markClaim = async (run: Run, o: Observed, marks: Record<string, string>): Promise<void> => {
+  run.did.push(`noted on claim ${names.data(run.mysql.metadata.name)}: ${Object.keys(marks).join(', ')}`)
+  await run.client.patch(
+    PersistentVolumeClaim,
+    at(run, names.data(run.mysql.metadata.name)),
+    // With the uid as precondition: a claim that was made anew in between has no data yet.
+    { metadata: { uid: o.dataClaim?.metadata.uid, annotations: marks } },
+    'merge',
+  )
+}
+
+/**
+ * Creates a Job; if one of ours is there already, an earlier run made it and the cache has not seen it yet. A foreign one
+ * is in the way: nothing would ever come of waiting for it.
+ */
+export const createJob = async (run: Run, job: Job): Promise<void> => {
+  const stored = await createOrGet(run, Job, job)
+  if (!isOurs(job, stored, { adopt: true })) throw new NameTaken(Job, at(run, job.metadata.name))
+  run.log.info({ job: job.metadata.name }, 'started a Job')
+}
+
+/** In the foreground, so that it is gone only when its pods are: two dumps or restores never run at once. */
+export const removeJob = (run: Run, name: string, uid: string): Promise<boolean> => {
+  run.did.push(`removed Job ${name}`)
+  return run.client.remove(Job, at(run, name), { uid, propagationPolicy: 'Foreground' })
+}
+
+const startRestore = (run: Run, o: Observed, credentials: { root?: string; user?: string }) => {
+  const claimUid = o.dataClaim?.metadata.uid ?? ''
+  const { root = '', user } = credentials
+  const job = restoreJob(run.mysql, { claimUid, root, ...(user === undefined ? {} : { user }) })
+  return createJob(run, withPurpose(run.mysql, job, claimUid, credentials))
+}
+
+const startPasswordChange = (run: Run, o: Observed, credentials: { root?: string; user?: string }) => {
+  const claimUid = o.dataClaim?.metadata.uid ?? ''
+  const changes = accounts.flatMap((account) => {
+    const secretName = credentials[account]
+    return secretName === undefined ? [] : [{ account, secretName }]
+  })
+  const job = passwordJob(run.mysql, { claimUid, accounts: changes })
+  return createJob(run, withPurpose(run.mysql, job, claimUid, credentials))
+}
+
+/** Carries out one plan. */
+export const act = async (run: Run, o: Observed, plan: Plan): Promise<void> => {
+  const { name } = run.mysql.metadata
+  switch (plan.do) {
+    case 'markInitialised':
+      return markClaim(run, o, { [annotations.initialised]: run.now().toISOString() })
+    case 'markRestored':
+      return markClaim(run, o, { [annotations.restoredFrom]: plan.from })
+    case 'restore':
+      return startRestore(run, o, plan.credentials)
+    case 'changePasswords':
+      return startPasswordChange(run, o, plan.credentials)
+    case 'removeJob':
+      for (const secretName of plan.forget ?? []) await removeCredential(run, secretName)
+      await removeJob(
+        run,
+        plan.job === 'restore' ? names.restoreJob(name) : names.passwordJob(name),
+        plan.uid,
+      )
+      return
+    case 'forgetCredentials':
+      for (const secretName of plan.secretNames) await removeCredential(run, secretName)
+      return
+    case 'wait':
+      return
+    default:
+      plan satisfies never
+  }
+}

@@ -1,0 +1,31 @@
+import type { Logger } from 'pino'
+import type { MySQL } from '../api/mysql.ts'
+import type { Client } from '../kube/client.ts'
+import type { Recorder } from '../kube/events.ts'
+import type { Hasher } from '../passwords/hasher.ts'
+import type { Caches } from './caches.ts'
+
+/** What every reconcile needs; made once by main. */
+export interface Context {
+  /** The leader's client: each write is checked against the Lease first. */
+  client: Client
+  caches: Caches
+  hasher: Hasher
+  /** The 32 bytes from which password tags and seals are derived. */
+  operatorKey: Buffer
+  record: Recorder
+  /** Which operator accounts were found whole, and when: reading both Secrets at every run would be most of the requests. */
+  accountsSeen: Map<string, { initUid: string; at: number }>
+  now: () => Date
+}
+
+/** One reconcile of one MySQL. */
+export interface Run extends Context {
+  mysql: MySQL
+  log: Logger
+  /** What has been done so far, in words for people: the answer to a request for a reconcile. */
+  did: string[]
+}
+
+/** Where the objects of a run are. */
+export const at = ({ mysql }: Run, name: string) => ({ namespace: mysql.metadata.namespace, name })

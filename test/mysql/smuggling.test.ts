@@ -1,0 +1,99 @@
+/** A stored program is kept as its author wrote it, and the client that loads a dump reads it otherwise than the server. */
+import { readdirSync } from 'node:fs'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { backupResult, failureOf } from '../../src/desired/results.ts'
+import { Instance } from './instance.ts'
+
+let db: Instance
+beforeAll(async () => {
+  db = await Instance.create({ database: 'shop' })
+  await db.startNew()
+})
+beforeEach(async () => {
+  await db.reset()
+  expect((await db.restore()).code).toBe(0)
+  await db.ask(`CREATE USER IF NOT EXISTS eve IDENTIFIED BY 'eve'; GRANT ALL ON shop.* TO eve; SET GLOBAL log_bin_trust_function_creators = ON;
+    CREATE TABLE shop.t (i INT)`)
+})
+afterAll(() => db.remove())
+
+const evil = "CREATE USER evil@`%` IDENTIFIED BY 'evil' ;; GRANT ALL ON *.* TO evil@`%` WITH GRANT OPTION"
+const evilUsers = () => db.ask("SELECT COUNT(*) FROM mysql.user WHERE user = 'evil'")
+
+/** One statement to the server, stored by somebody who has rights on one schema only. */
+const store = async (statement: string, mode = '') => {
+  const sql = `SET sql_mode = '${mode}';\nDELIMITER ~~~\n${statement}`
+  const { code, stderr } = await db.query(sql, 'eve', 'eve', ['shop', '--binary-mode', '--comments'])
+  expect(stderr).not.toContain('ERROR')
+  expect(code).toBe(0)
+}
+
+// The author's own client must not split it: it is told to split at another mark, which is not in it.
+const quoted = `SELECT 1 AS "\\" -- " ;; ${evil} ;; /*\n, '*/ DO 1 ;; -- '`
+
+const quotedBlock = `BEGIN DECLARE "\\" -- " ;; ${evil} ;; /*\n INT; SET @b = '*/ DO 1 ;; -- '; END`
+
+test('(control) the dump of such a procedure would make its author the owner of the server', async () => {
+  await store(`CREATE PROCEDURE sneak() ${quoted}`, 'ANSI_QUOTES')
+  expect(await db.ask("SELECT COUNT(*) FROM information_schema.routines WHERE routine_name = 'sneak'")).toBe(
+    '1',
+  )
+  expect(await evilUsers()).toBe('0')
+  const client = '--defaults-file=/etc/mysql-operator/client/client.cnf --host="$SERVER"'
+  const { stderr } = await db.shell(
+    `mysqldump ${client} --routines --databases shop | mysql ${client} --binary-mode --force`,
+  ).ended
+  expect(await evilUsers(), stderr).toBe('1')
+  await db.ask('DROP USER evil')
+})
+
+test.each([
+  ['procedure sneak', 'CREATE PROCEDURE sneak()', 'DROP PROCEDURE', 'ANSI_QUOTES', quoted],
+  [
+    'trigger sneak',
+    'CREATE TRIGGER sneak BEFORE INSERT ON t FOR EACH ROW',
+    'DROP TRIGGER',
+    'ANSI_QUOTES',
+    quotedBlock,
+  ],
+  ['event sneak', 'CREATE EVENT sneak ON SCHEDULE EVERY 1 DAY DO', 'DROP EVENT', 'ANSI_QUOTES', quotedBlock],
+  [
+    'procedure sneak',
+    'CREATE PROCEDURE sneak()',
+    'DROP PROCEDURE',
+    '',
+    `SELECT 1 --\u0001'\n/* ' ;; ${evil} ;; */`,
+  ],
+  ['procedure sneak', 'CREATE PROCEDURE sneak()', 'DROP PROCEDURE', 'ANSI_QUOTES', 'SELECT 1 AS "\\"'],
+  ['procedure sneak', 'CREATE PROCEDURE sneak(i INT /* ;; */)', 'DROP PROCEDURE', '', 'SELECT 1'],
+  [
+    'function sneak',
+    'CREATE FUNCTION sneak() RETURNS INT DETERMINISTIC',
+    'DROP FUNCTION',
+    '',
+    "RETURN LENGTH(';;')",
+  ],
+])(
+  'no dump is made with a %s that could be split: %s … %s, sql_mode "%s", %j',
+  async (name, head, drop, mode, body) => {
+    await store(`${head} ${body}`, mode)
+    const { code, report } = await db.backup()
+    expect(code).toBe(1)
+    expect(failureOf(report)).toContain(
+      `: ${name.toUpperCase().replace(/ (.*)/, (_, of) => ` \`shop\`.\`${of.toLowerCase()}\``)}; keep`,
+    )
+    expect(readdirSync(db.backups)).toEqual([])
+    await db.ask(`${drop} shop.sneak`)
+    expect(backupResult((await db.backup()).report)?.incomplete).toEqual([])
+  },
+)
+
+test('what people usually write in programs does not keep a dump from being made', async () => {
+  await store(`CREATE PROCEDURE fine(IN name TEXT) COMMENT 'It''s "fine"'
+BEGIN
+\tDECLARE path TEXT DEFAULT 'C:\\\\new\\0'; -- größer;
+\t/* two; ; three */ IF name = "a\\"b" THEN SELECT path; END IF;
+END`)
+  await store(`CREATE PROCEDURE ansi() SELECT 1 AS "größe", 'it''s'`, 'ANSI')
+  expect(failureOf((await db.backup()).report)).toBeUndefined()
+})

@@ -1,0 +1,45 @@
+import { defineConfig } from 'vitest/config'
+
+const isRootOnLinux = process.platform === 'linux' && process.getuid?.() === 0
+if (!isRootOnLinux)
+  console.warn('Left out: the tests of the scripts on a real server, which need root on Linux.')
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/cluster/**', 'test/mysql/**'],
+          // A busy machine is no failure: nothing here waits for time to pass.
+          testTimeout: 60_000,
+        },
+      },
+      {
+        // The pods' scripts on a real server, each in a network of its own: namespaces and mounts need root on Linux.
+        test: {
+          name: 'mysql',
+          include: isRootOnLinux ? ['test/mysql/**/*.test.ts'] : [],
+          maxWorkers: 2,
+          // One project after the other: they would take the cores away from each other.
+          sequence: { groupOrder: 1 },
+          testTimeout: 120_000,
+          hookTimeout: 600_000,
+        },
+      },
+      {
+        // Stories on a real cluster: one after the other, since each watches the same two cores.
+        test: {
+          name: 'cluster',
+          include: ['test/cluster/**/*.test.ts'],
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+          globalSetup: ['test/cluster/stories/setup.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 1_800_000,
+        },
+      },
+    ],
+  },
+})
