@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Bootstrap, bootstrap } from './debian.ts'
 import { type Archive, cachedImage, writeArchive } from './images.ts'
+import { withLock } from './lock.ts'
 import { findCommand } from './packages.ts'
 import { projectRoot } from './paths.ts'
 import { run } from './processes.ts'
@@ -29,7 +30,10 @@ export function hasOperatorImage(): boolean {
 /** The operator's image, built from the project's Dockerfile on a base made here; again when its sources changed. */
 export async function operatorArchive(log: Log): Promise<Archive> {
   const base = await baseArchive(log)
-  return cachedImage(log, operatorImage, `${base.file} ${sourcesHash()}`, (file) => build(base, file))
+  // Buildah's storage is the machine's: the name would be another checkout's image a moment later.
+  return cachedImage(log, operatorImage, `${base.file} ${sourcesHash()}`, (file) =>
+    withLock('buildah', log, () => build(base, file)),
+  )
 }
 
 /** Changes with everything that the image is made of. */
