@@ -40,7 +40,6 @@ export interface RemoveOptions extends CallOptions {
   /** Only while unchanged. */
   resourceVersion?: string | undefined
   propagationPolicy?: 'Foreground' | 'Background' | 'Orphan' | undefined
-  gracePeriodSeconds?: number | undefined
 }
 
 /** One operation of a JSON patch (RFC 6902). */
@@ -139,13 +138,9 @@ export const createClient = (connection: Connection, options: TransportOptions =
       return write<never>({ ...call, contentType: `application/${type}-patch+json`, body, ...limits(more) })
     },
 
-    remove: async (
-      kind,
-      ref,
-      { uid, resourceVersion, propagationPolicy, gracePeriodSeconds, ...more } = {},
-    ) => {
+    remove: async (kind, ref, { uid, resourceVersion, propagationPolicy, ...more } = {}) => {
       const preconditions = uid || resourceVersion ? { uid, resourceVersion } : undefined
-      const body = { propagationPolicy, gracePeriodSeconds, preconditions }
+      const body = { propagationPolicy, preconditions }
       const call: Call = { verb: 'delete', kind, ...at(ref), body, ...limits(more) }
       return absent(
         write(call).then(() => true),

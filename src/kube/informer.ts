@@ -8,11 +8,8 @@ import type { WatchEvent } from './watch.ts'
 
 export interface InformerOptions<T> {
   labelSelector?: string | undefined
-  fieldSelector?: string | undefined
   /** All namespaces without it. */
   namespace?: string | undefined
-  /** Reads and keeps apiVersion, kind and metadata alone. */
-  metadataOnly?: boolean | undefined
   /** What goes into the cache instead of the object; managedFields are gone already. */
   transform?: ((object: T) => T) | undefined
   /** So often a whole list finds what the watch has missed; milliseconds, 10 minutes. */
@@ -122,9 +119,9 @@ export class Informer<T extends TypedResource> {
   }
 
   async #list(signal: AbortSignal) {
-    const { labelSelector, fieldSelector, namespace, metadataOnly, relistMs = 600_000 } = this.#options
+    const { labelSelector, namespace, relistMs = 600_000 } = this.#options
     const transform = (object: T) => this.#trimmed(object)
-    const select = { labelSelector, fieldSelector, namespace, metadataOnly, transform, signal }
+    const select = { labelSelector, namespace, transform, signal }
     const { items, resourceVersion } = await this.#client.list(this.#kind, select)
     this.counts.lists++
     this.#heard()
@@ -164,11 +161,11 @@ export class Informer<T extends TypedResource> {
   }
 
   #events(signal: AbortSignal) {
-    const { labelSelector, fieldSelector, namespace, metadataOnly } = this.#options
+    const { labelSelector, namespace } = this.#options
     const timeoutSeconds = 240 + Math.floor(this.#clock.random() * 60)
     this.counts.watches++
     return this.#client.watch(this.#kind, {
-      ...{ labelSelector, fieldSelector, namespace, metadataOnly, timeoutSeconds, signal },
+      ...{ labelSelector, namespace, timeoutSeconds, signal },
       resourceVersion: this.#resourceVersion ?? '',
       inactivityMs: timeoutSeconds * 1000 + silenceBeyond,
     })

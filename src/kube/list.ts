@@ -14,9 +14,6 @@ export interface SelectOptions extends CallOptions {
   /** All namespaces without it. */
   namespace?: string | undefined
   labelSelector?: string | undefined
-  fieldSelector?: string | undefined
-  /** Asks for apiVersion, kind and metadata alone. */
-  metadataOnly?: boolean | undefined
 }
 
 export interface ListOptions<T> extends SelectOptions {
@@ -39,10 +36,8 @@ export const limits = ({ signal, timeoutMs }: CallOptions = {}) => ({ signal, ti
 
 /** The call for a selection of objects. */
 export const selection = (verb: 'list' | 'watch', kind: AnyKind, options: SelectOptions) => {
-  const { namespace, labelSelector, fieldSelector, metadataOnly } = options
-  const as = verb === 'list' ? 'PartialObjectMetadataList' : 'PartialObjectMetadata'
-  const accept = metadataOnly ? `application/json;as=${as};g=meta.k8s.io;v=v1` : undefined
-  return { verb, kind, namespace, accept, query: { labelSelector, fieldSelector }, ...limits(options) }
+  const { namespace, labelSelector } = options
+  return { verb, kind, namespace, query: { labelSelector }, ...limits(options) }
 }
 
 interface Page {

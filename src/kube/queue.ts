@@ -81,13 +81,6 @@ export class Queue {
     this.#later.set(key, { at, cancel })
   }
 
-  /** `key` has nothing left to retry or to wait for, because its object is gone. */
-  forget(key: string): void {
-    this.#tries.delete(key)
-    this.#later.get(key)?.cancel()
-    this.#later.delete(key)
-  }
-
   /**
    * Handles keys until `signal` is aborted, then waits for the runs under way and stops all waiting. Never rejects.
    * Keys that were added before are handled as well.

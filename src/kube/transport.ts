@@ -15,7 +15,6 @@ export interface Call {
   name?: string | undefined
   subresource?: string | undefined
   query?: Record<string, string | number | boolean | undefined>
-  accept?: string | undefined
   contentType?: string
   body?: unknown
   /** Changes what is stored, and so only happens while the fence lets it. */
@@ -80,7 +79,7 @@ export const createTransport = (connection: Connection, options: TransportOption
           method: methods[call.verb],
           headers: {
             ...credentials,
-            accept: call.accept ?? 'application/json',
+            accept: 'application/json',
             'user-agent': 'mysql-operator',
             ...(call.body !== undefined && { 'content-type': call.contentType ?? 'application/json' }),
           },

@@ -136,17 +136,6 @@ describe('a queue', () => {
     expect(runs).toBe(2)
   })
 
-  it('forgets failures and waits of a key that is gone', async () => {
-    const queue = new Queue({ clock })
-    void queue.run(async () => {
-      throw new Error('no')
-    }, stop.signal)
-    queue.add('a')
-    await settle()
-    queue.forget('a')
-    expect([queue.delayed, clock.timers]).toEqual([0, 0])
-  })
-
   it('waits for the runs under way when it stops, and starts no others', async () => {
     const errors: unknown[] = []
     const queue = new Queue({ clock, workers: 1, onError: (_key, error) => errors.push(error) })
@@ -182,14 +171,14 @@ describe('a queue', () => {
 })
 
 interface Step {
-  do: 'add' | 'addAfter' | 'forgetAndAdd' | 'wait'
+  do: 'add' | 'addAfter' | 'wait'
   key: string
   ms: number
 }
 
 const steps = fc.array(
   fc.record({
-    do: fc.constantFrom<Step['do']>('add', 'add', 'addAfter', 'forgetAndAdd', 'wait'),
+    do: fc.constantFrom<Step['do']>('add', 'add', 'addAfter', 'wait'),
     key: fc.constantFrom('a', 'b', 'c', 'd'),
     ms: fc.integer({ min: 0, max: 5_000 }),
   }),
@@ -234,10 +223,6 @@ const play = async (plan: Step[], results: { ms: number; fails: boolean }[], wor
     wait: () => undefined,
     add: (key) => queue.add(key),
     addAfter: (key, ms) => queue.addAfter(key, ms),
-    forgetAndAdd: (key) => {
-      queue.forget(key)
-      queue.add(key)
-    },
   }
   for (const { do: what, key, ms } of plan) {
     if (what === 'wait') await time.advance(ms)

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createClient } from '../../src/kube/client.ts'
 import { cachesProblem, longestSilence, type StartedCaches, startCaches } from '../../src/reconcile/caches.ts'
-import { FakeClock, settle } from './fakeClock.ts'
-import { type FakeServer, isList, type Seen, startFakeServer } from './fakeServer.ts'
-import { until } from './until.ts'
+import { FakeClock, settle } from '../kube/fakeClock.ts'
+import { type FakeServer, isList, type Seen, startFakeServer } from '../kube/fakeServer.ts'
+import { until } from '../kube/until.ts'
 
 /** One informer for each of these. */
 const kinds = 8
