@@ -1,4 +1,5 @@
 import { Ajv } from 'ajv'
+import { generatedLength } from './passwords/generate.ts'
 
 /** What the chart tells the process through its environment; names of objects are in the operator's own namespace. */
 export interface Config {
@@ -23,6 +24,8 @@ export interface Config {
   /** Ask for a token with the right to `get` the path /metrics. */
   protectMetrics: boolean
   logLevel: string
+  /** Characters of a root password that nobody gave. */
+  generatedPasswordLength: number
 }
 
 const name = { type: 'string', pattern: '^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$' }
@@ -43,6 +46,7 @@ const schema = {
     WATCH_NAMESPACES: { type: 'string', pattern: '^([a-z0-9-]+(,[a-z0-9-]+)*)?$', default: '' },
     PROTECT_METRICS: { type: 'boolean', default: false },
     LOG_LEVEL: { type: 'string', enum: ['debug', 'info', 'warn', 'error'], default: 'info' },
+    GENERATED_PASSWORD_LENGTH: { type: 'integer', ...generatedLength },
   },
 }
 
@@ -59,6 +63,7 @@ interface Environment {
   WATCH_NAMESPACES: string
   PROTECT_METRICS: boolean
   LOG_LEVEL: string
+  GENERATED_PASSWORD_LENGTH: number
 }
 
 /** The environment as one frozen Config. Throws one Error that names every variable that is missing or wrong. */
@@ -84,5 +89,6 @@ export const readConfig = (environment: NodeJS.ProcessEnv): Config => {
     watchNamespaces: values.WATCH_NAMESPACES === '' ? [] : values.WATCH_NAMESPACES.split(','),
     protectMetrics: values.PROTECT_METRICS,
     logLevel: values.LOG_LEVEL,
+    generatedPasswordLength: values.GENERATED_PASSWORD_LENGTH,
   })
 }

@@ -154,6 +154,7 @@ const reconciling =
       caches,
       hasher,
       operatorKey: key,
+      generatedPasswordLength: config.generatedPasswordLength,
       record,
       accountsSeen: new Map(),
       now: () => new Date(),

@@ -13,6 +13,8 @@ export interface Context {
   hasher: Hasher
   /** The 32 bytes from which password tags and seals are derived. */
   operatorKey: Buffer
+  /** Characters of a root password that is made because none was given. */
+  generatedPasswordLength: number
   record: Recorder
   /** Which operator accounts were found whole, and when: reading both Secrets at every run would be most of the requests. */
   accountsSeen: Map<string, { initUid: string; at: number }>

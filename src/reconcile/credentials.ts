@@ -137,7 +137,7 @@ export const wantedCredential = async (run: Run, account: Account): Promise<Want
     secret = await createOrGet(
       run,
       Secret,
-      generatedRootSecret(run.mysql, generatePassword().toString('ascii')),
+      generatedRootSecret(run.mysql, generatePassword(run.generatedPasswordLength).toString('ascii')),
     )
   }
   if (!secret)

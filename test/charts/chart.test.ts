@@ -4,6 +4,7 @@ import { Ajv } from 'ajv'
 import { describe, expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { manager, secretTypes } from '../../src/api/names.ts'
+import { generatedLength } from '../../src/passwords/generate.ts'
 
 const chart = 'charts/mysql-operator'
 const text = (file: string) => readFileSync(`${chart}/${file}`, 'utf8')
@@ -77,6 +78,12 @@ describe('what the chart says twice', () => {
     )
     expect(read.length).toBeGreaterThan(5)
     expect(set.toSorted()).toEqual(read.toSorted())
+  })
+
+  test('how long a generated password may be', () => {
+    const { minimum, maximum, default: length } = generatedLength
+    expect(schema.properties?.generatedPasswordLength).toEqual({ type: 'integer', minimum, maximum })
+    expect(values.generatedPasswordLength).toBe(length)
   })
 
   test('the policy on Secrets knows all of our types, and our label', () => {

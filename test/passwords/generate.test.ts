@@ -1,5 +1,8 @@
+import { execFileSync } from 'node:child_process'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { generatePassword } from '../../src/passwords/generate.ts'
+import { parse } from 'yaml'
+import { generatedLength, generatePassword } from '../../src/passwords/generate.ts'
 import { passwordBytesProblem } from '../../src/passwords/policy.ts'
 
 describe('a generated password', () => {
@@ -22,6 +25,37 @@ describe('a generated password', () => {
 
   test('has at least 128 bits at the default length', () => {
     expect(Math.log2(52) + 23 * Math.log2(62)).toBeGreaterThanOrEqual(128)
+  })
+
+  const anyLength = fc.integer({ min: generatedLength.minimum, max: generatedLength.maximum })
+
+  test('of any length is itself in a URL, in an option file, in JSON, in YAML and in SQL', () => {
+    fc.assert(
+      fc.property(anyLength, (length) => {
+        const password = generatePassword(length).toString()
+        expect(password).toHaveLength(length)
+        const url = new URL(`mysql://root:${password}@shop:3306/orders?password=${password}`)
+        expect([url.password, url.searchParams.get('password'), url.hostname]).toEqual([
+          password,
+          password,
+          'shop',
+        ])
+        expect(encodeURIComponent(password)).toBe(password)
+        expect(JSON.stringify({ password })).toBe(`{"password":"${password}"}`)
+        // A number, a date or a word such as `null` would be something else in YAML.
+        expect(parse(`password: ${password}`)).toEqual({ password })
+        // What ends a value, escapes, quotes or begins a comment, in option files and SQL.
+        expect(password).not.toMatch(/[\s#;=[\]'"`\\$%!]/)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('is itself in a shell, unquoted', () => {
+    const passwords = Array.from({ length: 49 }, (_, i) => generatePassword(16 + i).toString())
+    const script = passwords.map((password) => `echo ${password}; x=${password}; eval "echo $x"`).join('\n')
+    const printed = execFileSync('sh', ['-c', script], { encoding: 'utf8' }).trim().split('\n')
+    expect(printed).toEqual(passwords.flatMap((password) => [password, password]))
   })
 
   test('is another one each time', () => {

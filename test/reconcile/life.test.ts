@@ -106,6 +106,8 @@ describe('a whole life', { timeout: 120_000 }, () => {
     world.put(withoutRoot())
     await settle(world, {})
     expect(world.get('Secret', 'shop-root')?.type).toBe('otus.homework/mysql-password')
+    const password = Buffer.from(world.get('Secret', 'shop-root')?.data.password, 'base64')
+    expect(password).toHaveLength(31)
     expect(world.get('MySQL', 'shop')?.status?.message).toBe('Mysql created')
   })
 

@@ -181,6 +181,7 @@ export class World {
       caches: this.caches(),
       hasher: { hash: async () => hash, verify: async () => true, close: async () => undefined },
       operatorKey: Buffer.alloc(32, 7),
+      generatedPasswordLength: 31,
       record: async () => undefined,
       // A process that has just started: what it remembers could only hide what is tried here.
       accountsSeen: new Map(),

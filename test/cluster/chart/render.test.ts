@@ -15,6 +15,7 @@ beforeAll(async () => {
     'certManager.enabled': true,
     'networkPolicy.apiServerCIDRs': ['10.0.0.0/28'],
     'networkPolicy.metricsNamespaces': ['monitoring'],
+    generatedPasswordLength: 40,
     priorityClassName: 'system-cluster-critical',
     imagePullSecrets: [{ name: 'registry' }],
     podLabels: { team: 'data' },
@@ -101,11 +102,13 @@ describe('the pod', () => {
     expect(self).toEqual([config.leaseName, config.keySecret, config.authoritySecret])
     expect(config.port).toBe(podOf(byDefault).spec.containers[0].ports[0].containerPort)
     expect(config).toMatchObject({ certificateFolder: '', watchNamespaces: [], protectMetrics: false })
+    expect(config.generatedPasswordLength).toBe(24)
   })
 
   test('hears of what was set', () => {
     const { certificateFolder, ...config } = environment(everything)
     expect(config).toMatchObject({ watchNamespaces: ['shop', 'blog'], protectMetrics: true })
+    expect(config.generatedPasswordLength).toBe(40)
     const [mount] = podOf(everything).spec.containers[0].volumeMounts
     expect(mount).toMatchObject({ mountPath: certificateFolder, readOnly: true })
     const certificate = find(everything, 'Certificate', `${release}-tls`)
