@@ -1,5 +1,6 @@
 /** The only place where a plan becomes writes: one function a plan, each safe to repeat. */
-import { accounts, annotations, names } from '../api/names.ts'
+import { annotations, names } from '../api/names.ts'
+import type { CredentialNames } from '../desired/jobs/job.ts'
 import { passwordJob } from '../desired/jobs/password.ts'
 import { restoreJob } from '../desired/jobs/restore.ts'
 import { isOurs, NameTaken } from '../kube/apply.ts'
@@ -8,7 +9,6 @@ import { at, type Run } from './context.ts'
 import { createOrGet } from './create.ts'
 import { removeCredential } from './credentials.ts'
 import type { Plan } from './decide.ts'
-import { withPurpose } from './jobs.ts'
 import type { Observed } from './observe.ts'
 
 /** Notes something on the data claim. */
@@ -39,21 +39,17 @@ export const removeJob = (run: Run, name: string, uid: string): Promise<boolean>
   return run.client.remove(Job, at(run, name), { uid, propagationPolicy: 'Foreground' })
 }
 
-const startRestore = (run: Run, o: Observed, credentials: { root?: string; user?: string }) => {
+const startRestore = (run: Run, o: Observed, credentials: CredentialNames) => {
   const claimUid = o.dataClaim?.metadata.uid ?? ''
-  const { root = '', user } = credentials
-  const job = restoreJob(run.mysql, { claimUid, root, ...(user === undefined ? {} : { user }) })
-  return createJob(run, withPurpose(run.mysql, job, claimUid, credentials))
+  return createJob(
+    run,
+    restoreJob(run.mysql, { claimUid, root: credentials.root ?? '', user: credentials.user }),
+  )
 }
 
-const startPasswordChange = (run: Run, o: Observed, credentials: { root?: string; user?: string }) => {
+const startPasswordChange = (run: Run, o: Observed, credentials: CredentialNames) => {
   const claimUid = o.dataClaim?.metadata.uid ?? ''
-  const changes = accounts.flatMap((account) => {
-    const secretName = credentials[account]
-    return secretName === undefined ? [] : [{ account, secretName }]
-  })
-  const job = passwordJob(run.mysql, { claimUid, accounts: changes })
-  return createJob(run, withPurpose(run.mysql, job, claimUid, credentials))
+  return createJob(run, passwordJob(run.mysql, { claimUid, credentials }))
 }
 
 /** Carries out one plan. */

@@ -3,8 +3,10 @@
  * steps come in this order, and that each may be repeated, is what makes a crash at any line harmless.
  */
 import { type Account, accounts } from '../api/names.ts'
+import type { CredentialNames } from '../desired/jobs/job.ts'
+import { restoreResult } from '../desired/results.ts'
 import type { Wanted } from './credentials.ts'
-import { type CredentialNames, isHopeless, type JobFact } from './jobs.ts'
+import { isHopeless, type JobFact } from './jobs.ts'
 import { claimMarks, type Observed } from './observe.ts'
 
 export type Plan =
@@ -81,12 +83,11 @@ const isUnread = (job: JobFact, now: Date): boolean =>
 const replace = (job: JobFact, which: 'restore' | 'password'): Plan =>
   job.state === 'deleting' ? { do: 'wait' } : { do: 'removeJob', job: which, uid: job.uid }
 
-const restored = (
-  o: Observed,
-  c: Credentials,
-  now: Date,
-  reportOf: (job: JobFact) => string,
-): Plan | undefined => {
+/** The dump's file name, or `none`. */
+const restoredFrom = ({ report }: JobFact): string =>
+  (report === undefined ? undefined : restoreResult(report)?.from) ?? 'none'
+
+const restored = (o: Observed, c: Credentials, now: Date): Plan | undefined => {
   // Made a moment ago, and not in the cache yet: every Job is made for one claim and no other.
   if (!o.dataClaim) return { do: 'wait' }
   if (claimMarks(o.dataClaim).restoredFrom !== undefined) return undefined
@@ -96,7 +97,7 @@ const restored = (
   if (o.restore.state === 'succeeded') {
     return isUnread(o.restore, now)
       ? { do: 'wait', forMs: 2_000 }
-      : { do: 'markRestored', from: reportOf(o.restore) }
+      : { do: 'markRestored', from: restoredFrom(o.restore) }
   }
   if (isHopeless(o.mysql, o.restore)) return replace(o.restore, 'restore')
   if (o.restore.state !== 'failed') return { do: 'wait' }
@@ -157,14 +158,6 @@ const outdated = (o: Observed, c: Credentials): Plan | undefined => {
     : undefined
 }
 
-/** The next step. `restoredFrom` reads a restore Job's report: a dump's file name or `none`. */
-export const decide = (
-  o: Observed,
-  c: Credentials,
-  now: Date,
-  restoredFrom: (job: JobFact) => string,
-): Plan =>
-  initialised(o) ??
-  restored(o, c, now, restoredFrom) ??
-  passwords(o, c, now) ??
-  outdated(o, c) ?? { do: 'wait' }
+/** The next step. */
+export const decide = (o: Observed, c: Credentials, now: Date): Plan =>
+  initialised(o) ?? restored(o, c, now) ?? passwords(o, c, now) ?? outdated(o, c) ?? { do: 'wait' }

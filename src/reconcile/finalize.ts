@@ -21,7 +21,6 @@ import { createJob, markClaim, removeJob } from './act.ts'
 import { at, type Run } from './context.ts'
 import { decideEnd, type EndPlan, needsDump } from './decideEnd.ts'
 import { endStatus } from './endStatus.ts'
-import { withPurpose } from './jobs.ts'
 import { claimRemedy, ensureObjects } from './objects.ts'
 import { type Observed, observe } from './observe.ts'
 import { writeStatus } from './writeStatus.ts'
@@ -118,7 +117,7 @@ const carryOut = async (run: Run, o: Observed, plan: EndPlan): Promise<number | 
       await release(run)
       return undefined
     case 'dump':
-      await createJob(run, withPurpose(run.mysql, backupJob(run.mysql, { claimUid }), claimUid))
+      await createJob(run, backupJob(run.mysql, { claimUid }))
       return undefined
     case 'markEmpty':
       await markClaim(run, o, { [annotations.nothingToDump]: run.mysql.metadata.uid ?? '' })

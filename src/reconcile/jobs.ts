@@ -1,10 +1,8 @@
 import type { MySQL } from '../api/mysql.ts'
 import { type Account, accounts, annotations } from '../api/names.ts'
+import type { CredentialNames } from '../desired/jobs/job.ts'
 import { failureOf } from '../desired/results.ts'
 import type { Job, Pod } from '../kube/kinds.ts'
-
-/** Which Secret's hash a Job puts in force for each account. */
-export type CredentialNames = Partial<Record<Account, string>>
 
 /** What there is to know of one of our Jobs, read from the Job and its pods. */
 export interface JobFact {
@@ -29,27 +27,6 @@ export interface JobFact {
   /** Why no node takes its pod; often true for a moment, while a volume is made. */
   unschedulable: string | undefined
 }
-
-/** The Job with a note of the spec and the claim it was made for and the Secrets whose hashes it puts in force. */
-export const withPurpose = <T extends { metadata: Job['metadata'] }>(
-  mysql: MySQL,
-  job: T,
-  claimUid: string,
-  credentials: CredentialNames = {},
-): T => ({
-  ...job,
-  metadata: {
-    ...job.metadata,
-    annotations: {
-      ...job.metadata.annotations,
-      [annotations.generation]: String(mysql.metadata.generation),
-      [annotations.claimUid]: claimUid,
-      [annotations.credentials]: accounts
-        .flatMap((account) => (credentials[account] ? [`${account}=${credentials[account]}`] : []))
-        .join(','),
-    },
-  },
-})
 
 const credentialsOf = (job: Job): CredentialNames =>
   Object.fromEntries(

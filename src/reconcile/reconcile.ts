@@ -3,7 +3,6 @@ import type { Logger } from 'pino'
 import { fromKey } from '../api/mysql.ts'
 import { accounts, finalizer } from '../api/names.ts'
 import { summary, violations } from '../api/rules.ts'
-import { restoreResult } from '../desired/results.ts'
 import { NameTaken } from '../kube/apply.ts'
 import { ApiError } from '../kube/errors.ts'
 import { MySQL } from '../kube/kinds.ts'
@@ -13,7 +12,6 @@ import { mustBeReadAgain, wantedCredential } from './credentials.ts'
 import { type Credentials, credentialsInForce, decide, type Plan } from './decide.ts'
 import { blockedStatus } from './endStatus.ts'
 import { finalize } from './finalize.ts'
-import type { JobFact } from './jobs.ts'
 import { ensureObjects } from './objects.ts'
 import { observe } from './observe.ts'
 import { brokenStatus, statusOf } from './status.ts'
@@ -80,7 +78,7 @@ const live = async (run: Run): Promise<Outcome> => {
     wanted: { root: await wantedCredential(run, 'root'), user: await wantedCredential(run, 'user') },
     inForce: credentialsInForce(o),
   }
-  const plan = decide(o, credentials, run.now(), restoredFrom)
+  const plan = decide(o, credentials, run.now())
   await act(run, o, plan)
   const next = nextLook(run, plan, credentials)
   await writeStatus(run, statusOf(o, credentials, run.now()), next)
@@ -95,10 +93,6 @@ const hasFinalizer = async (run: Run): Promise<boolean> => {
   await run.client.patch(MySQL, at(run, name), body, 'merge')
   return false
 }
-
-/** The dump's file name, or `none`. */
-const restoredFrom = ({ report }: JobFact): string =>
-  (report === undefined ? undefined : restoreResult(report)?.from) ?? 'none'
 
 const nextLook = (run: Run, plan: Plan, { wanted }: Credentials): number | undefined => {
   const waiting = accounts.some((account) => wanted[account].state === 'waiting')

@@ -71,7 +71,7 @@ export const manifests = (of: MySQL): TypedResource[] => {
     networkPolicy(of),
     statefulSet(of, { claimUid, accountUid: 'account-uid' }),
     restoreJob(of, { claimUid, root, user }),
-    passwordJob(of, { claimUid, accounts: [{ account: 'user', secretName: user }] }),
+    passwordJob(of, { claimUid, credentials: { user } }),
     backupJob(of, { claimUid }),
   ]
 }

@@ -163,8 +163,10 @@ export class Instance {
   }
 
   passwordChange(...accounts: Account[]): Promise<Ended> {
-    const wanted = accounts.map((account) => ({ account, secretName: this.#credentialName(account) }))
-    return this.job(passwordJob(this.mysql, { claimUid: this.claimUid, accounts: wanted })).ended
+    const credentials = Object.fromEntries(
+      accounts.map((account) => [account, this.#credentialName(account)] as const),
+    )
+    return this.job(passwordJob(this.mysql, { claimUid: this.claimUid, credentials })).ended
   }
 
   /** Runs a Job's pod once. */

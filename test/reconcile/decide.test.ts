@@ -14,6 +14,8 @@ const waiting: Credentials['wanted'] = {
 }
 const inForce = (root: string) => ({ root: { secretName: root, changedAt: '2026-01-02T03:06:00Z' } })
 const fresh = { dataClaim: claim(), restore: undefined, pod: undefined }
+const restoreReport = (from: string | null) =>
+  JSON.stringify({ version: '9.7.4', from, tables: 1, skippedAccounts: [], already: false })
 const changing = (facts: Partial<Parameters<typeof job>[0]>) =>
   job({ uid: 'job-2', credentials: { root: 'shop-root-b' }, ...facts })
 
@@ -54,7 +56,7 @@ const cases: Record<string, { o?: Partial<Observed>; wanted?: Credentials['wante
     plan: { do: 'removeJob', job: 'restore', uid: 'job-1' },
   },
   'a restore that succeeded: note what the database was made from': {
-    o: { dataClaim: claim(), pod: undefined },
+    o: { dataClaim: claim(), pod: undefined, restore: job({ report: restoreReport('dump.sql.gz') }) },
     plan: { do: 'markRestored', from: 'dump.sql.gz' },
   },
   'a restore that succeeded and whose report is not here yet: wait for it': {
@@ -149,7 +151,7 @@ const cases: Record<string, { o?: Partial<Observed>; wanted?: Credentials['wante
 test.each(Object.entries(cases))('%s', (_, { o: facts, wanted: want = wanted('shop-root-a'), plan }) => {
   const o = observed(facts)
   const credentials = { wanted: want, inForce: credentialsInForce(o) }
-  expect(decide(o, credentials, now, () => 'dump.sql.gz')).toEqual(plan)
+  expect(decide(o, credentials, now)).toEqual(plan)
 })
 
 test('a Job of a former resource of that name puts nothing in force', () => {

@@ -1,6 +1,6 @@
 import type { V1EnvVar, V1Job } from '@kubernetes/client-node'
 import type { MySQL } from '../../api/mysql.ts'
-import type { Component } from '../../api/names.ts'
+import { type Account, accounts, annotations, type Component } from '../../api/names.ts'
 import type { Live, Meta } from '../../api/resource.ts'
 import { annotationsOf, jobPodLabels } from '../metadata.ts'
 import { image, placement, requireUid } from '../pod.ts'
@@ -9,6 +9,7 @@ import { podHost } from '../services.ts'
 import {
   clientVolume,
   configVolume,
+  credentialVolume,
   type Mounted,
   scriptPath,
   tmpVolume,
@@ -18,13 +19,19 @@ import {
 
 export type JobManifest = Live<V1Job>
 
+/** Which Secret's hash a Job puts in force for each account. */
+export type CredentialNames = { readonly [A in Account]?: string | undefined }
+
 /** What differs between the Jobs. */
 interface Work {
   metadata: Meta
   component: Component
   /** Name of the one container as well. */
   script: string
+  /** The data claim that the server must be running on. */
   claimUid: string
+  /** Their hashes are mounted. */
+  credentials?: CredentialNames
   env: V1EnvVar[]
   mounted: Mounted[]
   backoffLimit: number
@@ -38,13 +45,30 @@ const jobResources = {
   limits: { cpu: '1', memory: '512Mi' },
 }
 
+/** What the Job was made from and for, noted on it: nothing else tells later what its success means. */
+const withPurpose = (mysql: MySQL, { metadata, claimUid, credentials = {} }: Work): Meta => ({
+  ...metadata,
+  annotations: {
+    ...metadata.annotations,
+    [annotations.generation]: String(mysql.metadata.generation),
+    [annotations.claimUid]: claimUid,
+    [annotations.credentials]: accounts
+      .flatMap((account) => (credentials[account] ? [`${account}=${credentials[account]}`] : []))
+      .join(','),
+  },
+})
+
 /** A Job that runs one script against member 0; its result is its termination message. */
 export const job = (mysql: MySQL, work: Work): JobManifest => {
-  const mounted = [configVolume(mysql), clientVolume(mysql), tmpVolume(), ...work.mounted]
+  const hashes = accounts.flatMap((account) => {
+    const secretName = work.credentials?.[account]
+    return secretName === undefined ? [] : [credentialVolume(account, secretName)]
+  })
+  const mounted = [configVolume(mysql), clientVolume(mysql), tmpVolume(), ...work.mounted, ...hashes]
   return {
     apiVersion: 'batch/v1',
     kind: 'Job',
-    metadata: work.metadata,
+    metadata: withPurpose(mysql, work),
     spec: {
       backoffLimit: work.backoffLimit,
       activeDeadlineSeconds: work.activeDeadlineSeconds,

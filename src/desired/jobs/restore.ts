@@ -1,7 +1,7 @@
 import type { MySQL } from '../../api/mysql.ts'
 import { names } from '../../api/names.ts'
 import { ownedMetadata } from '../metadata.ts'
-import { backupPath, backupVolume, credentialVolume } from '../volumes.ts'
+import { backupPath, backupVolume } from '../volumes.ts'
 import { type JobManifest, job } from './job.ts'
 
 export interface RestoreJobInputs {
@@ -10,7 +10,7 @@ export interface RestoreJobInputs {
   /** Name of the Secret with root's password hash. */
   root: string
   /** Name of the Secret with the hash of the account in `spec.user`, if that is to be made. */
-  user?: string
+  user?: string | undefined
 }
 
 /**
@@ -23,6 +23,7 @@ export const restoreJob = (mysql: MySQL, { claimUid, root, user }: RestoreJobInp
     component: 'restore',
     script: 'restore',
     claimUid,
+    credentials: { root, user },
     env: [
       { name: 'INSTANCE', value: mysql.metadata.name },
       { name: 'DATABASE', value: mysql.spec.database },
@@ -30,11 +31,7 @@ export const restoreJob = (mysql: MySQL, { claimUid, root, user }: RestoreJobInp
       { name: 'RESTORE_FROM', value: mysql.spec.restore?.from ?? 'latest' },
       { name: 'BACKUPS', value: backupPath(mysql) },
     ],
-    mounted: [
-      backupVolume(mysql),
-      credentialVolume('root', root),
-      ...(user === undefined ? [] : [credentialVolume('user', user)]),
-    ],
+    mounted: [backupVolume(mysql)],
     backoffLimit: 4,
     activeDeadlineSeconds: 24 * 60 * 60,
   })
