@@ -1,8 +1,9 @@
 import jsonPatch from 'fast-json-patch'
 import { accounts, finalizer } from '../api/names.ts'
 import { accountFields } from './accountFields.ts'
+import type { PasswordInputs } from './accountVerdict.ts'
 import type { Budget } from './budget.ts'
-import { guessesIn, type PasswordInputs, settlePasswords } from './inlinePasswords.ts'
+import { guessesIn, settlePasswords } from './inlinePasswords.ts'
 import { isRecord } from './record.ts'
 import {
   type AdmissionRequest,

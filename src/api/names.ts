@@ -88,5 +88,14 @@ export const names = {
   passwordJob: (name: string) => `password-change-${name}-job`,
 } as const
 
+/** How long and of what the suffix of a Secret with a hash is: 40 bits, random or from a password's tag. */
+export const credentialSuffix = /^[0-9a-f]{10}$/
+
+/** Whether the operator names a Secret with a hash of that account so. Somebody else may have given the same name. */
+export const isCredentialName = (secretName: string, name: string, account: Account): boolean => {
+  const start = names.credential(name, account, '')
+  return secretName.startsWith(start) && credentialSuffix.test(secretName.slice(start.length))
+}
+
 /** The name that other things can only derive names from while they stay within 63 characters. */
 export const longestName = 40

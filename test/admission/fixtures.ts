@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import jsonPatch, { type Operation } from 'fast-json-patch'
+import type { PasswordInputs } from '../../src/admission/accountVerdict.ts'
 import { createBudget } from '../../src/admission/budget.ts'
-import type { PasswordInputs } from '../../src/admission/inlinePasswords.ts'
 import { lastApplied } from '../../src/admission/lastApplied.ts'
 import { mutate } from '../../src/admission/mutate.ts'
 import { type Handler, respond } from '../../src/admission/review.ts'
