@@ -108,7 +108,8 @@ export function kubeApiserver(site: Site): Component {
       `--service-account-signing-key-file=${pki(site, 'service-accounts.key')}`,
       `--service-account-key-file=${pki(site, 'service-accounts.pub')}`,
       '--authorization-mode=Node,RBAC',
-      '--enable-admission-plugins=NodeRestriction',
+      // The second one, which is off by default and on in OpenShift, asks for more rights of who sets owner references.
+      '--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement',
       '--allow-privileged=true',
       `--audit-policy-file=${policy}`,
       `--audit-log-path=${auditLog(site)}`,
