@@ -1,10 +1,11 @@
 import { timingSafeEqual } from 'node:crypto'
+import { accountFields } from '../api/accountFields.ts'
 import { needsNativePassword } from '../api/image.ts'
 import type { Account } from '../api/names.ts'
 import { specSchema } from '../api/schema.ts'
 import type { AuthPlugin } from '../passwords/credential.ts'
 import { type SealIdentity, tag } from '../passwords/seal.ts'
-import { accountFields, nameOf, type Sealed, sealedIn } from './accountFields.ts'
+import { nameOf, type Sealed, sealedIn } from './accountFields.ts'
 import { isRecord } from './record.ts'
 import type { UncheckedObject } from './review.ts'
 

@@ -3,12 +3,6 @@ import { open, type SealedPassword } from '../passwords/seal.ts'
 import { isRecord } from './record.ts'
 import type { UncheckedObject } from './review.ts'
 
-/** Where each account's password stands in the spec. */
-export const accountFields = {
-  root: { password: 'password', reference: 'passwordSecretRef' },
-  user: { password: 'user_password', reference: 'userPasswordSecretRef' },
-} as const satisfies Record<Account, unknown>
-
 /** A sealed annotation that opened: the operator itself has written it for this very resource. */
 export interface Sealed extends SealedPassword {
   /** As it stands in the annotation. */

@@ -1,10 +1,11 @@
 /** What becomes of one account's password in one request. */
+import { accountFields } from '../api/accountFields.ts'
 import { type Account, names } from '../api/names.ts'
 import type { Violation } from '../api/rule.ts'
 import type { Hasher } from '../passwords/hasher.ts'
 import { seal } from '../passwords/seal.ts'
 import { type AccountCase, isInForce, tagOf } from './accountCase.ts'
-import { accountFields, referenceTo } from './accountFields.ts'
+import { referenceTo } from './accountFields.ts'
 import { passwordRefusals, pastNative } from './passwordRefusals.ts'
 
 /** What hashing and sealing need; nothing of it is kept. */

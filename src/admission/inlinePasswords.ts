@@ -1,8 +1,9 @@
 /** Takes inline passwords out of a MySQL resource before it is stored; pure but for the hashing. */
+import { accountFields } from '../api/accountFields.ts'
 import { accounts, sealedAnnotation } from '../api/names.ts'
 import type { Violation } from '../api/rule.ts'
 import { caseOf, isInForce, tagOf } from './accountCase.ts'
-import { accountFields, annotationsOf } from './accountFields.ts'
+import { annotationsOf } from './accountFields.ts'
 import { judge, type PasswordInputs, type Verdict } from './accountVerdict.ts'
 import { scrubbed } from './lastApplied.ts'
 import { withoutFields, withTimesOf } from './managedFields.ts'

@@ -3,14 +3,12 @@
  * these, so they are rebuilt: what is not in the object itself is not in them either.
  */
 import { mysqlKind } from '../api/mysql.ts'
-import type { Violation } from '../api/rule.ts'
+import { mostCopies, tooManyCopies } from '../api/requestRules.ts'
+import { explain, type Violation } from '../api/rule.ts'
 import { isRecord } from './record.ts'
 import type { UncheckedObject } from './review.ts'
 
 export const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
-
-/** kubectl has one copy, and so has each other tool. Every copy costs a rebuilding of the whole object. */
-const mostCopies = 20
 
 interface Annotation {
   key: string
@@ -31,7 +29,7 @@ export const scrubbed = (
   const copies = all.filter(({ isCopy }) => isCopy).length
   // A copy inside a copy: kubectl never has it, and a crafted one could hide a password.
   const plain = Object.fromEntries(all.flatMap(({ key, text, isCopy }) => (isCopy ? [] : [[key, text]])))
-  if (copies > mostCopies) return { annotations: plain, violations: [tooManyCopies(copies)] }
+  if (copies > mostCopies) return { annotations: plain, violations: [refusalOf(copies)] }
   const kept = all.flatMap(({ key, text, isCopy, copy }) => {
     if (!isCopy) return [[key, text]]
     return copy ? [[key, rebuilt(copy, object, plain)]] : []
@@ -39,9 +37,9 @@ export const scrubbed = (
   return { annotations: Object.fromEntries(kept), violations: [] }
 }
 
-const tooManyCopies = (copies: number): Violation => ({
+const refusalOf = (copies: number): Violation => ({
   field: 'metadata.annotations',
-  message: `hold ${copies} copies of a manifest of a MySQL, and at most ${mostCopies} are kept free of passwords: remove those that no tool needs`,
+  message: explain(tooManyCopies(copies)),
 })
 
 /** Other tools keep copies under other names, such as kapp. */

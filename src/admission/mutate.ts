@@ -1,6 +1,8 @@
 import jsonPatch from 'fast-json-patch'
+import { accountFields } from '../api/accountFields.ts'
 import { accounts, finalizer } from '../api/names.ts'
-import { accountFields } from './accountFields.ts'
+import { requestRules } from '../api/requestRules.ts'
+import { explain } from '../api/rule.ts'
 import type { PasswordInputs } from './accountVerdict.ts'
 import type { Budget } from './budget.ts'
 import { guessesIn, settlePasswords } from './inlinePasswords.ts'
@@ -68,8 +70,7 @@ const refusedUnsettled = (
   return mayGuess(request.namespace, object, oldObject, options) ? undefined : tooMany(changedTooOften)
 }
 
-const changedTooOften =
-  'the password of this resource was changed too often within a minute: wait a minute and try again'
+const changedTooOften = `the password ${explain(requestRules.tooOften)}`
 
 /**
  * Only a wrong guess costs something: a file that is applied again and again is in order, and a right guess needs no second

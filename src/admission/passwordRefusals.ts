@@ -1,10 +1,12 @@
 /** Why a password in a request cannot be taken; nothing here quotes one. */
+import { accountFields } from '../api/accountFields.ts'
 import { isOlder, versionOf } from '../api/image.ts'
 import { isCredentialName, names } from '../api/names.ts'
-import type { Violation } from '../api/rule.ts'
+import { bothGiven, pastNativeRefusal, requestRules, unnamed } from '../api/requestRules.ts'
+import { explain, type Violation } from '../api/rule.ts'
 import { passwordProblem } from '../passwords/policy.ts'
 import type { AccountCase } from './accountCase.ts'
-import { accountFields, nameOf, type Sealed } from './accountFields.ts'
+import { nameOf, type Sealed } from './accountFields.ts'
 
 /** Everything that is wrong with the password that the request gives for the account. */
 export const passwordRefusals = (about: AccountCase, password: unknown): Violation[] => [
@@ -13,29 +15,20 @@ export const passwordRefusals = (about: AccountCase, password: unknown): Violati
 ]
 
 const problemsOf = ({ account, resourceName }: AccountCase, password: unknown): Violation[] => {
-  const { password: inline, reference } = accountFields[account]
-  const field = `spec.${inline}`
-  if (typeof password !== 'string')
-    return [{ field, message: 'is not a text: put it in quotes, or leave the field out' }]
+  const fields = accountFields[account]
+  const field = `spec.${fields.password}`
+  if (typeof password !== 'string') return [{ field, message: explain(requestRules.noText) }]
   const problem = passwordProblem(password)?.replace(/^the password /, '')
-  const unnamed =
-    resourceName !== ''
-      ? undefined
-      : `cannot be hashed for a name that is yet to be generated: give metadata.name, or use ${reference}`
-  return [problem, unnamed].flatMap((message) => (message === undefined ? [] : [{ field, message }]))
+  const nameless = resourceName === '' ? explain(unnamed(fields)) : undefined
+  return [problem, nameless].flatMap((message) => (message === undefined ? [] : [{ field, message }]))
 }
 
 /** A password beside the user's own reference: nobody could say which one is meant. */
 const conflictsOf = (about: AccountCase): Violation[] => {
   const { account, spec, inForce } = about
-  const { password, reference } = accountFields[account]
+  const { reference } = accountFields[account]
   if (spec[reference] === undefined || inForce || isStoredAndOurs(about)) return []
-  return [
-    {
-      field: `spec.${reference}`,
-      message: `is set together with spec.${password}, and only one of them can be the password: remove one of the two`,
-    },
-  ]
+  return [{ field: `spec.${reference}`, message: explain(bothGiven(accountFields[account])) }]
 }
 
 /**
@@ -56,10 +49,5 @@ export const pastNative = ({ account, spec, oldSpec }: AccountCase, inForce: Sea
   const version = typeof spec.image === 'string' ? versionOf(spec.image) : undefined
   if (inForce.credential.plugin !== 'mysql_native_password' || !version) return []
   if (isOlder(version, { major: 8, minor: 4 })) return []
-  return [
-    {
-      field: 'spec.image',
-      message: `is of a series without mysql_native_password, in which the password of ${account} was hashed for the old image: go to 8.0 first and give spec.${accountFields[account].password} again there`,
-    },
-  ]
+  return [{ field: 'spec.image', message: explain(pastNativeRefusal(account, accountFields[account])) }]
 }

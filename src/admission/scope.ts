@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type MySQL, mysqlKind } from '../api/mysql.ts'
-import type { Violation } from '../api/rule.ts'
+import { requestRules } from '../api/requestRules.ts'
+import { explain, type Violation } from '../api/rule.ts'
 import { nameRules } from '../api/rules/name.ts'
 import { violations } from '../api/rules.ts'
 import type { AdmissionRequest, UncheckedObject } from './review.ts'
@@ -32,13 +33,7 @@ export const changesSpec = (object: UncheckedObject, oldObject: UncheckedObject 
 /** A MySQL beside the operator could not be deleted together with it: nobody would be left to let it go. */
 export const placeViolations = (request: AdmissionRequest, operatorNamespace: string): Violation[] =>
   request.operation === 'CREATE' && request.namespace === operatorNamespace
-    ? [
-        {
-          field: 'metadata.namespace',
-          message:
-            'is the namespace of the operator itself, which could then not be removed: use a namespace of its own',
-        },
-      ]
+    ? [{ field: 'metadata.namespace', message: explain(requestRules.operatorsNamespace) }]
     : []
 
 /**
@@ -48,13 +43,7 @@ export const placeViolations = (request: AdmissionRequest, operatorNamespace: st
 export const addressViolations = ({ name, object, oldObject }: AdmissionRequest): Violation[] =>
   [object, oldObject].every((each) => !each || String(each.metadata.name ?? name) === name)
     ? []
-    : [
-        {
-          field: 'metadata.name',
-          message:
-            'is not the name that the request is about, and a resource cannot be renamed: leave the name as it is',
-        },
-      ]
+    : [{ field: 'metadata.name', message: explain(requestRules.renamed) }]
 
 /** True for a name that no object can be named after. */
 export const isMisnamed = (object: UncheckedObject): boolean =>

@@ -31,6 +31,13 @@ const secretRef = (account: string) =>
         default: defaultPasswordKey,
         description: 'Key inside the Secret that holds the password.',
       },
+      // Declared, or the API server would refuse it as unknown, with no word of what to do instead. See rules/password.ts.
+      namespace: {
+        type: 'string',
+        maxLength: 253,
+        description:
+          'Not allowed: the Secret has to be in the namespace of this resource. It is here so that the refusal can say so.',
+      },
     },
   }) as const
 

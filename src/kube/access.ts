@@ -10,10 +10,10 @@ export interface User {
   extra?: Record<string, string[]>
 }
 
-/** What somebody wants to do: to an object, or to a path of the HTTPS server. */
+/** What somebody wants to do: to an object, to every object where no name is given, or to a path of the HTTPS server. */
 export type Access =
   | {
-      resource: { group?: string; resource: string; verb: string; namespace?: string; name: string }
+      resource: { group?: string; resource: string; verb: string; namespace?: string; name?: string }
     }
   | { path: string; verb: string }
 

@@ -29,6 +29,7 @@ export type ConfigMap = Live<k8s.V1ConfigMap>
 export type Secret = Live<k8s.V1Secret>
 export type NetworkPolicy = Live<k8s.V1NetworkPolicy>
 export type StorageClass = Live<k8s.V1StorageClass>
+export type ResourceQuota = Live<k8s.V1ResourceQuota>
 export type Namespace = Live<k8s.V1Namespace>
 export type Event = Live<k8s.EventsV1Event>
 export type Lease = Live<k8s.V1Lease>
@@ -69,6 +70,7 @@ export const NetworkPolicy = namespaced<NetworkPolicy>(
   'networkpolicies',
 )
 export const StorageClass = clusterWide<StorageClass>('storage.k8s.io/v1', 'StorageClass', 'storageclasses')
+export const ResourceQuota = namespaced<ResourceQuota>('v1', 'ResourceQuota', 'resourcequotas')
 export const Namespace = clusterWide<Namespace>('v1', 'Namespace', 'namespaces')
 export const Event = namespaced<Event>('events.k8s.io/v1', 'Event', 'events')
 export const Lease = namespaced<Lease>('coordination.k8s.io/v1', 'Lease', 'leases')

@@ -34,6 +34,14 @@ describe('a resource is refused for', () => {
       { userPasswordSecretRef: { name: 'a', key: '../k' } },
       'spec.userPasswordSecretRef.key',
     ],
+    'a Secret of another namespace': [
+      { passwordSecretRef: { name: 'a', key: 'k', namespace: 'other' } },
+      'spec.passwordSecretRef.namespace',
+    ],
+    'a namespace in the other reference, even an empty one': [
+      { userPasswordSecretRef: { name: 'a', key: 'k', namespace: '' } },
+      'spec.userPasswordSecretRef.namespace',
+    ],
     'a size that is none': [{ storage_size: 'big' }, 'spec.storage_size'],
     'a size too small for a server': [{ storage_size: '255Mi' }, 'spec.storage_size'],
     'a StorageClass that is no name': [{ storageClassName: 'Fast Disk' }, 'spec.storageClassName'],

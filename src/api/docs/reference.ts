@@ -31,7 +31,7 @@ interface Field {
 }
 
 /** All fields below a schema, parents before their children. */
-const fieldsOf = (schema: Schema, prefix = ''): Field[] =>
+export const fieldsOf = (schema: Schema, prefix = ''): Field[] =>
   Object.entries(schema.properties ?? {}).flatMap(([name, child]) => {
     const path = `${prefix}${name}`
     const required = schema.required?.includes(name) ?? false
@@ -46,7 +46,7 @@ const limitOf = ({ maxLength, maxItems, maxProperties }: Schema): string => {
 }
 
 /** The type in words. */
-const typeOf = (schema: Schema): string => {
+export const typeOf = (schema: Schema): string => {
   if (schema.enum) return schema.enum.map((value) => code(String(value))).join(', ')
   if (schema.format === 'date-time') return 'time'
   if (schema.items) return `list of ${typeOf(schema.items)}s${limitOf(schema)}`

@@ -26,6 +26,19 @@ const reference = (
   broken: ({ spec }: MySQL) => spec[field] !== undefined && !pattern.test(spec[field][part]),
 })
 
+/** Whoever may write a MySQL here need not be allowed anything there. */
+const ownNamespace = (field: 'passwordSecretRef' | 'userPasswordSecretRef'): Rule => ({
+  field: `spec.${field}.namespace`,
+  refusal: 'is set, and a Secret of another namespace cannot be used',
+  remedy: 'create the Secret in the namespace of this resource and leave `namespace` out',
+  cel: {
+    at: 'spec',
+    // CEL keeps the plain word for itself.
+    rule: `!has(self.${field}) || !has(self.${field}.__namespace__)`,
+  },
+  broken: ({ spec }: MySQL) => spec[field]?.namespace !== undefined,
+})
+
 const secretName = 'the name of a Secret'
 const secretKey = 'a key that a Secret can have'
 
@@ -50,6 +63,8 @@ export const passwordRules: Rule[] = [
   },
   reference('passwordSecretRef', 'name', refName, secretName),
   reference('passwordSecretRef', 'key', refKey, secretKey),
+  ownNamespace('passwordSecretRef'),
   reference('userPasswordSecretRef', 'name', refName, secretName),
   reference('userPasswordSecretRef', 'key', refKey, secretKey),
+  ownNamespace('userPasswordSecretRef'),
 ]

@@ -42,6 +42,7 @@ export const workloadRules: Rule[] = [
     refusal: 'is older than the image before, and MySQL cannot go back',
     remedy:
       'put the newer image back; to go back, make a second resource with the old image and load a dump into it',
+    asksServer: true,
     broken: (now, was) => {
       const both = versions(now, was)
       return both !== undefined && isOlder(both.to, both.from)
@@ -51,6 +52,7 @@ export const workloadRules: Rule[] = [
     field: 'spec.image',
     refusal: 'skips a long-term series, which MySQL does not support',
     remedy: 'go from one series to the next: 5.7, 8.0, 8.4, 9.7',
+    asksServer: true,
     broken: (now, was) => {
       const both = versions(now, was)
       return both !== undefined && skippedSeries(both.from, both.to) !== undefined

@@ -77,7 +77,7 @@ const size = mostly(
 )
 const name = mostly(of('fast', 'a.b-c', '9x'), of('', 'Fast', 'a b', '-a', 'a-', 'a_b', 'a\n'))
 const key = mostly(of('password', 'a.B_c-9'), of('', 'a/b', '../x', 'a b', 'é', 'a\n'))
-const secretRef = fc.record({ name, key })
+const secretRef = fc.record({ name, key, namespace: mostly(fc.constant(undefined), maybe('other', '')) })
 const ownName = mostly(
   fc.constant(undefined),
   of(

@@ -75,7 +75,12 @@ const passwords: Record<string, Wrong> = {
   'a Secret of another namespace': {
     spec: { passwordSecretRef: { name: 'mine', namespace: 'kube-system' } },
     field: 'spec.passwordSecretRef.namespace',
-    says: ['unknown field', 'spec.passwordSecretRef.namespace'],
+    says: ['Secret of another namespace cannot be used', 'leave `namespace` out'],
+  },
+  'a Secret of the same namespace that names it': {
+    spec: { userPasswordSecretRef: { name: 'mine', namespace: 'default' } },
+    field: 'spec.userPasswordSecretRef.namespace',
+    says: ['Secret of another namespace cannot be used', 'leave `namespace` out'],
   },
   'a reference without a name': {
     spec: { passwordSecretRef: { key: 'password' } },
