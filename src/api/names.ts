@@ -16,7 +16,7 @@ export const labels = {
 } as const
 
 /** What a labelled object is there for; the value of the component label. */
-export type Component = 'database' | 'backup' | 'restore' | 'password-change' | 'credential'
+export type Component = 'database' | 'backup' | 'restore' | 'verify' | 'password-change' | 'credential'
 
 export const annotations = {
   /** uid of the MySQL that an object was made for. */
@@ -85,6 +85,7 @@ export const names = {
   credential: (name: string, account: Account, suffix: string) => `${name}-${account}-${suffix}`,
   restoreJob: (name: string) => `restore-${name}-job`,
   backupJob: (name: string) => `backup-${name}-job`,
+  verifyJob: (name: string) => `verify-${name}-job`,
   passwordJob: (name: string) => `password-change-${name}-job`,
 } as const
 

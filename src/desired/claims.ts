@@ -6,19 +6,19 @@ import { metadata } from './metadata.ts'
 
 export type ClaimManifest = Live<V1PersistentVolumeClaim>
 
-const claim = (mysql: MySQL, name: string, component: Component): ClaimManifest => {
-  const { storage_size, storageClassName } = mysql.spec
-  return {
-    apiVersion: 'v1',
-    kind: 'PersistentVolumeClaim',
-    metadata: metadata(mysql, name, component),
-    spec: {
-      accessModes: ['ReadWriteOnce'],
-      resources: { requests: { storage: storage_size } },
-      ...(storageClassName === undefined ? {} : { storageClassName }),
-    },
-  }
-}
+/** What a claim for all data of the database asks for. */
+export const claimSpec = ({ storage_size, storageClassName }: MySQL['spec']) => ({
+  accessModes: ['ReadWriteOnce'],
+  resources: { requests: { storage: storage_size } },
+  ...(storageClassName === undefined ? {} : { storageClassName }),
+})
+
+const claim = (mysql: MySQL, name: string, component: Component): ClaimManifest => ({
+  apiVersion: 'v1',
+  kind: 'PersistentVolumeClaim',
+  metadata: metadata(mysql, name, component),
+  spec: claimSpec(mysql.spec),
+})
 
 /** The data. It has no owner: the finalizer deletes it after the last dump, or leaves it, by `deletionPolicy`. */
 export const dataClaim = (mysql: MySQL): ClaimManifest =>

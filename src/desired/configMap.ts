@@ -12,11 +12,13 @@ export type ConfigMapManifest = Live<V1ConfigMap>
 export const scriptNames = [
   'common.sh',
   'accounts.sh',
+  'dumps.sh',
   'initialise.sh',
   'ready.sh',
   'restore.sh',
   'password.sh',
   'backup.sh',
+  'verify.sh',
 ] as const
 
 const scripts = Object.fromEntries(

@@ -36,6 +36,17 @@ export interface BackupResult {
   incomplete: string[]
 }
 
+export interface VerifyResult {
+  /** Null if there is no dump. */
+  file: string | null
+  /** Base tables that were restored and checked; 0 if it did not come to that. */
+  tables: number
+  /** Of the mysqld that the dump was restored into. */
+  version: string
+  /** Why the dump is bad; null if it is good. */
+  flaw: string | null
+}
+
 const text = (maxLength: number, pattern: string) => ({ type: 'string', maxLength, pattern }) as const
 const version = text(64, '^[0-9]+\\.[0-9]+\\.[0-9]+[A-Za-z0-9.+~_-]*$')
 const file = text(255, '^[A-Za-z0-9][A-Za-z0-9._-]*$')
@@ -110,4 +121,8 @@ export const backupResult = reader<BackupResult>(
     version,
     incomplete: list,
   }),
+)
+
+export const verifyResult = reader<VerifyResult>(
+  object({ file: orNull(file), tables: count, version, flaw: orNull(text(2000, '^[^\\n]+$')) }),
 )

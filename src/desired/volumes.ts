@@ -1,5 +1,6 @@
 import type { MySQL } from '../api/mysql.ts'
 import { names } from '../api/names.ts'
+import { claimSpec } from './claims.ts'
 
 /**
  * Where things are inside the pods. The scripts have these paths too: they are constants there, so a change here is a
@@ -60,6 +61,15 @@ export const credentialVolume = (account: string, secretName: string) =>
 
 export const dataVolume = (mysql: MySQL): Mounted => ({
   volume: { name: 'data', persistentVolumeClaim: { claimName: names.data(mysql.metadata.name) } },
+  mount: { name: 'data', mountPath: paths.data },
+})
+
+/**
+ * A volume like the data claim in place of it, which is made for one pod and goes with it. Not an emptyDir: that would be on
+ * the node's own disk, which is not made for databases, and a full one costs the node its pods.
+ */
+export const throwAwayVolume = ({ spec }: MySQL): Mounted => ({
+  volume: { name: 'data', ephemeral: { volumeClaimTemplate: { spec: claimSpec(spec) } } },
   mount: { name: 'data', mountPath: paths.data },
 })
 

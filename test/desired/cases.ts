@@ -6,6 +6,7 @@ import { configMap, scriptNames } from '../../src/desired/configMap.ts'
 import { backupJob } from '../../src/desired/jobs/backup.ts'
 import { passwordJob } from '../../src/desired/jobs/password.ts'
 import { restoreJob } from '../../src/desired/jobs/restore.ts'
+import { verifyJob } from '../../src/desired/jobs/verify.ts'
 import { networkPolicy } from '../../src/desired/networkPolicy.ts'
 import {
   credentialSecret,
@@ -73,6 +74,7 @@ export const manifests = (of: MySQL): TypedResource[] => {
     restoreJob(of, { claimUid, root, user }),
     passwordJob(of, { claimUid, credentials: { user } }),
     backupJob(of, { claimUid }),
+    verifyJob(of, { dump: 'latest' }),
   ]
 }
 

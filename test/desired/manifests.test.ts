@@ -42,11 +42,12 @@ test('only what the last dump can do without is owned, and so deleted before it'
     'NetworkPolicy shop',
     'Job restore-shop-job',
     'Job password-change-shop-job',
+    'Job verify-shop-job',
   ])
 })
 
 test('every pod meets the Pod Security Standard restricted, and more', () => {
-  expect(templates).toHaveLength(4 * Object.keys(cases).length)
+  expect(templates).toHaveLength(5 * Object.keys(cases).length)
   for (const { template } of templates) {
     const { spec } = template
     expect(spec).toMatchObject({
@@ -67,7 +68,7 @@ test('every pod meets the Pod Security Standard restricted, and more', () => {
         runAsNonRoot: true,
         capabilities: { drop: ['ALL'] },
       })
-    const allowed = ['configMap', 'emptyDir', 'persistentVolumeClaim', 'secret']
+    const allowed = ['configMap', 'emptyDir', 'ephemeral', 'persistentVolumeClaim', 'secret']
     for (const { name: _, ...source } of spec?.volumes ?? [])
       expect(allowed).toContain(Object.keys(source)[0])
   }
@@ -89,6 +90,7 @@ test('commands are the same for every resource: its text is in variables only', 
     `bash ${config}/restore.sh`,
     `bash ${config}/password.sh`,
     `bash ${config}/backup.sh`,
+    `bash ${config}/verify.sh`,
   ])
 })
 

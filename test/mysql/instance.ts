@@ -10,6 +10,7 @@ import { backupJob } from '../../src/desired/jobs/backup.ts'
 import type { JobManifest } from '../../src/desired/jobs/job.ts'
 import { passwordJob } from '../../src/desired/jobs/password.ts'
 import { restoreJob } from '../../src/desired/jobs/restore.ts'
+import { verifyJob } from '../../src/desired/jobs/verify.ts'
 import type { Container as ContainerSpec, PodSpec } from '../../src/desired/pod.ts'
 import {
   credentialSecret,
@@ -162,6 +163,17 @@ export class Instance {
     return this.backingUp().ended
   }
 
+  /** The verify Job's pod, with shell before the script. */
+  verifying(dump: string, before = ''): Container {
+    const command = (script: string[] = []) => ['bash', '-c', `${before} exec ${script.join(' ')}`]
+    const job = verifyJob(this.mysql, { dump })
+    return this.job(job, (spec) => ({ ...spec, command: command(spec.command) }))
+  }
+
+  verify(dump = 'latest'): Promise<Ended> {
+    return this.verifying(dump).ended
+  }
+
   passwordChange(...accounts: Account[]): Promise<Ended> {
     const credentials = Object.fromEntries(
       accounts.map((account) => [account, this.#credentialName(account)] as const),
@@ -214,6 +226,11 @@ export class Instance {
   async mayLogIn(user: string, password: string): Promise<boolean> {
     const options = ['--protocol=TCP', '--host=127.0.0.1', '--ssl-mode=REQUIRED']
     return (await this.query('SELECT 1', user, password, options)).code === 0
+  }
+
+  /** The command line that runs a command of this machine in the server's network. */
+  inside(command: string[]): string[] {
+    return this.#node.inside(command)
   }
 
   async stopServer(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {

@@ -1,4 +1,4 @@
-import type { V1EnvVar, V1Job } from '@kubernetes/client-node'
+import type { V1EnvVar, V1Job, V1PodFailurePolicy, V1ResourceRequirements } from '@kubernetes/client-node'
 import type { MySQL } from '../../api/mysql.ts'
 import { type Account, accounts, annotations, type Component } from '../../api/names.ts'
 import type { Live, Meta } from '../../api/resource.ts'
@@ -28,13 +28,17 @@ interface Work {
   component: Component
   /** Name of the one container as well. */
   script: string
-  /** The data claim that the server must be running on. */
-  claimUid: string
+  /** The data claim that the server must be running on; without it the Job has nothing to do with the server. */
+  claimUid?: string
   /** Their hashes are mounted. */
   credentials?: CredentialNames
   env: V1EnvVar[]
   mounted: Mounted[]
+  /** In place of the usual ones. */
+  resources?: V1ResourceRequirements
   backoffLimit: number
+  /** An exit code that is the answer: trying again would give the same. */
+  finalExitCode?: number
   /** Waiting for a server that is not there yet is normal, so these are hours rather than minutes. */
   activeDeadlineSeconds: number
 }
@@ -51,20 +55,35 @@ const withPurpose = (mysql: MySQL, { metadata, claimUid, credentials = {} }: Wor
   annotations: {
     ...metadata.annotations,
     [annotations.generation]: String(mysql.metadata.generation),
-    [annotations.claimUid]: claimUid,
+    ...(claimUid === undefined ? {} : { [annotations.claimUid]: claimUid }),
     [annotations.credentials]: accounts
       .flatMap((account) => (credentials[account] ? [`${account}=${credentials[account]}`] : []))
       .join(','),
   },
 })
 
-/** A Job that runs one script against member 0; its result is its termination message. */
+/** How a script reaches the server. */
+const connection = (mysql: MySQL, claimUid: string) => ({
+  env: [
+    { name: 'SERVER', value: podHost(mysql) },
+    { name: 'CLAIM_UID', value: requireUid(claimUid) },
+  ],
+  mounted: [clientVolume(mysql)],
+})
+
+/** A pod that ends so fails its Job at once; other failures are tried again up to the limit. */
+const failAt = (containerName: string, exitCode: number): V1PodFailurePolicy => ({
+  rules: [{ action: 'FailJob', onExitCodes: { containerName, operator: 'In', values: [exitCode] } }],
+})
+
+/** A Job that runs one script, mostly against member 0; its result is its termination message. */
 export const job = (mysql: MySQL, work: Work): JobManifest => {
   const hashes = accounts.flatMap((account) => {
     const secretName = work.credentials?.[account]
     return secretName === undefined ? [] : [credentialVolume(account, secretName)]
   })
-  const mounted = [configVolume(mysql), clientVolume(mysql), tmpVolume(), ...work.mounted, ...hashes]
+  const server = work.claimUid === undefined ? { env: [], mounted: [] } : connection(mysql, work.claimUid)
+  const mounted = [configVolume(mysql), ...server.mounted, tmpVolume(), ...work.mounted, ...hashes]
   return {
     apiVersion: 'batch/v1',
     kind: 'Job',
@@ -74,6 +93,9 @@ export const job = (mysql: MySQL, work: Work): JobManifest => {
       activeDeadlineSeconds: work.activeDeadlineSeconds,
       // A second pod while the first one still ends would work on the same database and the same files.
       podReplacementPolicy: 'Failed',
+      ...(work.finalExitCode === undefined
+        ? {}
+        : { podFailurePolicy: failAt(work.script, work.finalExitCode) }),
       template: {
         metadata: { labels: jobPodLabels(mysql, work.component), annotations: annotationsOf(mysql) },
         spec: {
@@ -87,12 +109,8 @@ export const job = (mysql: MySQL, work: Work): JobManifest => {
               name: work.script,
               ...image(mysql),
               command: ['bash', scriptPath(`${work.script}.sh`)],
-              env: [
-                { name: 'SERVER', value: podHost(mysql) },
-                { name: 'CLAIM_UID', value: requireUid(work.claimUid) },
-                ...work.env,
-              ],
-              resources: jobResources,
+              env: [...server.env, ...work.env],
+              resources: work.resources ?? jobResources,
               securityContext: containerSecurity,
               volumeMounts: volumeMounts(mounted),
             },

@@ -4,6 +4,7 @@
 # Older dumps are not touched.
 . "${BASH_SOURCE[0]%/*}/common.sh"
 . "${BASH_SOURCE[0]%/*}/accounts.sh"
+. "${BASH_SOURCE[0]%/*}/dumps.sh"
 report_failures
 require_claim_uid
 require_instance
@@ -14,11 +15,11 @@ require OWNER_UID "$UID_PATTERN"
 
 now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 
-# What dead pods left behind; the operator runs one Job at a time.
+# What dead pods left behind; the operator runs one Job at a time. Accounts get their name before their dump does.
 remove_leftovers() {
   local path
-  for path in "$BACKUPS/$INSTANCE"-*.partial; do
-    [[ -e $path ]] || continue
+  for path in "$BACKUPS/$INSTANCE"-*{.partial,.accounts.sql.gz}; do
+    [[ -e $path && ! -e ${path%.accounts.sql.gz}.sql.gz ]] || continue
     say "removing ${path##*/}, which an earlier attempt left unfinished"
     rm -f -- "$path"
   done
@@ -102,6 +103,15 @@ is_ambiguous() {
     [[ $1 == *[$'\x80'-$'\xff']* && $1 =~ $BACKSLASH_CHARSETS ]]
 }
 
+# A row that no dump before this one has, in a table that is dumped with the rest: whoever loads the dump can tell that it
+# is this one, and whole. A dump that was killed may have left a server that takes no writes, not even ours.
+write_token() {
+  ask "SET GLOBAL super_read_only = OFF;
+       SET SESSION sql_log_bin = 0;
+       CREATE TABLE IF NOT EXISTS mysql_operator.dump (id TINYINT NOT NULL PRIMARY KEY, token CHAR(36) NOT NULL) ENGINE=InnoDB;
+       REPLACE INTO mysql_operator.dump VALUES (1, '$POD_UID');"
+}
+
 # The server goes once the dump is made, so what is acknowledged after its snapshot would be lost. Not persisted: a server
 # that starts again takes writes. Without a dump this one does too, however the script ends, but not if it is killed.
 refuse_writes() {
@@ -113,14 +123,14 @@ allow_writes() {
   say 'SET GLOBAL read_only = OFF;' | server || say 'the server may still refuse writes: SET GLOBAL read_only = OFF'
 }
 
-# SQL of `databases` without what is in `incomplete`, to stdout.
+# SQL of `databases` without what is in `incomplete`, and the token, to stdout.
 dump() {
-  local view ignored=()
+  local view ignored=(--ignore-table=mysql_operator.instance)
   for view in ${incomplete[@]+"${incomplete[@]}"}; do ignored+=("--ignore-table=$view"); done
   mysqldump --defaults-file="$CLIENT_CNF" --host="$SERVER" --port=3306 --protocol=TCP \
     --default-character-set=utf8mb4 --max-allowed-packet=1G --single-transaction --quick \
     --routines --events --triggers --hex-blob --set-gtid-purged=OFF --no-tablespaces \
-    ${ignored[@]+"${ignored[@]}"} --databases -- "${databases[@]}"
+    "${ignored[@]}" --databases -- "${databases[@]}" mysql_operator
 }
 
 # check FILE: reads it back as a whole; what cannot be read now could not be restored either.
@@ -149,12 +159,6 @@ write_accounts() {
   [[ $answer == 0 ]] || incomplete+=("$answer accounts with control characters in their names")
 }
 
-# Sets `sum` to a file's sha256.
-sum_of() {
-  sum=$(sha256sum <"$1")
-  sum=${sum%% *}
-}
-
 # put PARTIAL NAME: gives a finished file its name, for good.
 put() {
   sync "$1"
@@ -176,6 +180,7 @@ file=$name.sql.gz
 partial=$BACKUPS/$name.$POD_UID.partial
 [[ ! -e $BACKUPS/$file ]] || die "$file is there already: this will be tried again under a later name"
 
+write_token
 refuse_writes
 incomplete=()
 list_databases
@@ -193,7 +198,7 @@ write_accounts "$partial.accounts.partial"
 say "keeping $accounts accounts that are not managed"
 left_out=$(json_list ${incomplete[@]+"${incomplete[@]}"})
 {
-  printf '{"file":"%s","sha256":"%s","bytes":%s,"tables":%s,' "$file" "$sha256" "$bytes" "$tables"
+  printf '{"file":"%s","sha256":"%s","bytes":%s,"tables":%s,"token":"%s",' "$file" "$sha256" "$bytes" "$tables" "$POD_UID"
   if ((accounts > 0)); then
     sum_of "$partial.accounts.partial"
     printf '"accounts":%s,"accountsSha256":"%s",' "$accounts" "$sum"

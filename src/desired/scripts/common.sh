@@ -77,11 +77,15 @@ require_database() {
   [[ $SYSTEM_SCHEMAS != *"'${DATABASE,,}'"* ]] || die 'DATABASE is a system schema: the operator should have refused it'
 }
 
+# How every script speaks with a server.
+readonly CLIENT_OPTIONS=(
+  --connect-timeout=10 --default-character-set=utf8mb4 --max-allowed-packet=1G --local-infile=0 --batch --raw --skip-column-names
+  --init-command="SET SESSION sql_mode = '', autocommit = 1, wait_timeout = 86400"
+)
+
 # A client of the server that this Job is for; SQL comes by stdin.
 server() {
-  mysql --defaults-file="$CLIENT_CNF" --host="$SERVER" --port=3306 --protocol=TCP --connect-timeout=10 \
-    --default-character-set=utf8mb4 --max-allowed-packet=1G --local-infile=0 --batch --raw --skip-column-names \
-    --init-command="SET SESSION sql_mode = '', autocommit = 1, wait_timeout = 86400" "$@"
+  mysql --defaults-file="$CLIENT_CNF" --host="$SERVER" --port=3306 --protocol=TCP "${CLIENT_OPTIONS[@]}" "$@"
 }
 
 # Runs SQL without secrets in it; sets `answer`.

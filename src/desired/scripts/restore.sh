@@ -3,6 +3,7 @@
 # mark, last. Until then everything is done again from the start, whenever it was killed.
 . "${BASH_SOURCE[0]%/*}/common.sh"
 . "${BASH_SOURCE[0]%/*}/accounts.sh"
+. "${BASH_SOURCE[0]%/*}/dumps.sh"
 report_failures
 require_claim_uid
 require_instance
@@ -14,30 +15,23 @@ require RESTORE_FROM '^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$'
 # A restored row is in the dump: the binary log would only hold it a third time.
 readonly NOT_LOGGED='SET SESSION sql_log_bin = 0;'
 
-# contents FILE: the dump as SQL. A mode that 8.0 removed is taken out of the lines that set modes.
-contents() {
-  case $1 in
-    *.gz) gzip -dc -- "$BACKUPS/$1" ;;
-    *) cat -- "$BACKUPS/$1" ;;
-  esac | sed -E "/^\/\*!50003 SET sql_mode/{s/,NO_AUTO_CREATE_USER//;s/NO_AUTO_CREATE_USER,?//}"
-}
-
-# field NAME JSON: a number or hex digits from the .json of a dump.
-field() { [[ $2 =~ \"$1\":\"?([0-9a-f]+) ]] && printf '%s' "${BASH_REMATCH[1]}"; }
-
 # Why a dump cannot be used; nothing if it can.
 flaw() {
   local path=$BACKUPS/$1 record sum last
   record=${path%.sql.gz}.json
   if [[ ! -f $path || ! -r $path ]]; then
     say 'it cannot be read'
+  elif [[ $1 == *.partial ]]; then
+    say 'it was never finished'
+  elif [[ -e ${path%.sql.gz}.bad ]]; then
+    say "$(flaw_found "$1") (delete ${1%.sql.gz}.bad and name the file to load it all the same)"
   elif [[ $1 == *.gz && ! -e $record && $RESTORE_FROM == latest ]]; then
     say 'its .json is missing'
   elif [[ -e $record && $(field bytes "$(<"$record")") != "$(stat -c %s -- "$path")" ]]; then
     say 'its size is not the one in its .json'
-  elif ! sum=$(sha256sum <"$path") || [[ -e $record && $(field sha256 "$(<"$record")") != "${sum%% *}" ]]; then
+  elif ! sum_of "$path" || [[ -e $record && $(field sha256 "$(<"$record")") != "$sum" ]]; then
     say 'its sha256 is not the one in its .json'
-  elif ! last=$(contents "$1" 2>/dev/null | tail -n 1); then
+  elif ! last=$(unpacked "$1" 2>/dev/null | tail -n 1); then
     say 'it is damaged'
   elif [[ $last != "$COMPLETE"* ]]; then
     say "it does not end with \"$COMPLETE\""
@@ -49,7 +43,7 @@ dumps() {
   local path file
   for path in "$BACKUPS/$INSTANCE"-*; do
     file=${path##*/}
-    if [[ ${file#"$INSTANCE-"} =~ ^([0-9]{8}T[0-9]{6}Z)\.sql\.gz$ ]]; then
+    if [[ ${file#"$INSTANCE-"} =~ ^($STAMP)\.sql\.gz$ ]]; then
       say "${BASH_REMATCH[1]} $file"
     elif [[ $file == "$INSTANCE-dump.sql" ]]; then
       say "$(date -u -r "$path" +%Y%m%dT%H%M%SZ) $file"
@@ -120,8 +114,8 @@ load_accounts() {
   local file=${dump%.sql.gz}.accounts.sql.gz record sum
   record=$BACKUPS/${dump%.sql.gz}.json
   [[ $dump == *.gz && -e $record && $(<"$record") == *'"accountsSha256"'* ]] || return 0
-  sum=$(sha256sum <"$BACKUPS/$file") || sum=none
-  if [[ $(field accountsSha256 "$(<"$record")") != "${sum%% *}" ]]; then
+  sum_of "$BACKUPS/$file" || sum=none
+  if [[ $(field accountsSha256 "$(<"$record")") != "$sum" ]]; then
     skipped=("all accounts: $file is missing or damaged")
     return
   fi
