@@ -26,6 +26,7 @@ import { operatorKey } from './operatorKey.ts'
 import { createHasher, type Hasher } from './passwords/hasher.ts'
 import { cachesProblem, type StartedCaches, startCaches } from './reconcile/caches.ts'
 import { runController } from './reconcile/controller.ts'
+import { Recent } from './reconcile/recent.ts'
 import { until } from './reconcile/until.ts'
 
 /** A resource's password may be changed so often at once, and once more after each of so many milliseconds. */
@@ -156,7 +157,8 @@ const reconciling =
       operatorKey: key,
       generatedPasswordLength: config.generatedPasswordLength,
       record,
-      accountsSeen: new Map(),
+      accountsSeen: new Recent<string>(),
+      hashesSeen: new Recent<true>(),
       now: () => new Date(),
     }
     await runController(context, caches, queue, log, signal)

@@ -4,6 +4,7 @@ import type { Client } from '../kube/client.ts'
 import type { Recorder } from '../kube/events.ts'
 import type { Hasher } from '../passwords/hasher.ts'
 import type { Caches } from './caches.ts'
+import type { Recent } from './recent.ts'
 
 /** What every reconcile needs; made once by main. */
 export interface Context {
@@ -16,8 +17,10 @@ export interface Context {
   /** Characters of a root password that is made because none was given. */
   generatedPasswordLength: number
   record: Recorder
-  /** Which operator accounts were found whole, and when: reading both Secrets at every run would be most of the requests. */
-  accountsSeen: Map<string, { initUid: string; at: number }>
+  /** The operator accounts that were found whole, by the MySQL's uid: the uid of the account's SQL. */
+  accountsSeen: Recent<string>
+  /** The hash Secrets that were found, by the MySQL's uid and their name. */
+  hashesSeen: Recent<true>
   now: () => Date
 }
 

@@ -11,7 +11,7 @@ import {
 } from '../api/names.ts'
 import { credentialSecret, generatedRootSecret } from '../desired/secrets.ts'
 import { Secret } from '../kube/kinds.ts'
-import type { AuthPlugin } from '../passwords/credential.ts'
+import type { AuthPlugin, Credential } from '../passwords/credential.ts'
 import { generatePassword } from '../passwords/generate.ts'
 import { passwordBytesProblem } from '../passwords/policy.ts'
 import { open, tag } from '../passwords/seal.ts'
@@ -54,27 +54,33 @@ const sealedFor = (run: Run, account: Account) => {
   return text === undefined ? undefined : open(run.operatorKey, identityOf(run, account), text)
 }
 
-const isRestored = ({ caches, mysql: { metadata } }: Run): boolean =>
-  caches.claims.get(metadata.namespace ?? '', names.data(metadata.name))?.metadata.annotations?.[
-    annotations.restoredFrom
-  ] !== undefined
+const memoryOf = ({ mysql }: Run, secretName: string) => `${mysql.metadata.uid} ${secretName}`
+
+/**
+ * The hash Secret of that name, made by `credential` where it is missing. It never changes, so one that was found a moment
+ * ago is not read again.
+ */
+const hashSecret = async (
+  run: Run,
+  account: Account,
+  secretName: string,
+  credential: () => Credential | Promise<Credential>,
+  taken: string,
+): Promise<Wanted> => {
+  if (run.hashesSeen.get(memoryOf(run, secretName), run.now())) return { state: 'ready', secretName }
+  const secret =
+    (await run.client.get(Secret, at(run, secretName))) ??
+    (await createOrGet(run, Secret, credentialSecret(run.mysql, account, secretName, await credential())))
+  if (!isHash(run, secret)) return { state: 'waiting', why: taken }
+  run.hashesSeen.set(memoryOf(run, secretName), true, run.now())
+  return { state: 'ready', secretName }
+}
 
 const fromSeal = async (run: Run, account: Account, secretName: string): Promise<Wanted | undefined> => {
   const sealed = sealedFor(run, account)
   if (sealed?.secretName !== secretName) return undefined
-  // In force: no Job will ask for it again before another claim has to be filled.
-  const inForce = run.mysql.status?.credentials?.[account]?.secretName === secretName
-  if (inForce && isRestored(run)) return { state: 'ready', secretName }
-  const secret =
-    (await run.client.get(Secret, at(run, secretName))) ??
-    (await createOrGet(run, Secret, credentialSecret(run.mysql, account, secretName, sealed.credential)))
-  if (!isHash(run, secret)) {
-    return {
-      state: 'waiting',
-      why: `Secret ${secretName} is somebody else's: delete it, the operator makes its own`,
-    }
-  }
-  return { state: 'ready', secretName }
+  const taken = `Secret ${secretName} is somebody else's: delete it, the operator makes its own`
+  return hashSecret(run, account, secretName, () => sealed.credential, taken)
 }
 
 /** Why a Secret cannot be read as a password; its own text may say more than its reader may know, so it is not quoted. */
@@ -105,18 +111,18 @@ const fromSecret = async (run: Run, account: Account, secret: Secret, key: strin
   const plugin = pluginFor(run)
   const suffix = tag(run.operatorKey, { ...identityOf(run, account), plugin }, password).slice(0, 10)
   const secretName = names.credential(run.mysql.metadata.name, account, suffix)
-  const existing = await run.client.get(Secret, at(run, secretName))
-  const stored = existing ?? (await hashed(run, account, secretName, password, plugin))
+  const wanted = await hashSecret(
+    run,
+    account,
+    secretName,
+    async () => {
+      run.log.info({ account }, 'hashing a password from a Secret')
+      return run.hasher.hash(password, plugin)
+    },
+    leftover(secretName),
+  )
   password.fill(0)
-  return isHash(run, stored)
-    ? { state: 'ready', secretName }
-    : { state: 'waiting', why: leftover(secretName) }
-}
-
-const hashed = async (run: Run, account: Account, name: string, password: Buffer, plugin: AuthPlugin) => {
-  const credential = await run.hasher.hash(password, plugin)
-  run.log.info({ account }, 'hashed a password from a Secret')
-  return createOrGet(run, Secret, credentialSecret(run.mysql, account, name, credential))
+  return wanted
 }
 
 /** After a quick delete and create the garbage collector may not have come yet. */
@@ -160,5 +166,6 @@ export const mustBeReadAgain = (run: Run): boolean =>
 export const removeCredential = async (run: Run, secretName: string): Promise<void> => {
   const secret = await run.client.get(Secret, at(run, secretName))
   if (!secret || !isHash(run, secret)) return
+  run.hashesSeen.delete(memoryOf(run, secretName))
   await run.client.remove(Secret, at(run, secretName), { uid: secret.metadata.uid })
 }

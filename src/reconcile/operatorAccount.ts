@@ -24,17 +24,13 @@ const create = async (run: Run, secret: Secret): Promise<Secret> => {
   throw new NameTaken(Secret, at(run, secret.metadata.name))
 }
 
-/** How long an account that was found whole is not looked at again, in milliseconds. */
-const believedMs = 60_000
-
 /** The account's SQL by its uid, from memory where it was read a moment ago. */
 export const operatorAccountUid = async (run: Run): Promise<string> => {
   const key = run.mysql.metadata.uid ?? ''
-  const seen = run.accountsSeen.get(key)
-  const age = seen === undefined ? Number.POSITIVE_INFINITY : run.now().getTime() - seen.at
-  if (seen !== undefined && age >= 0 && age < believedMs) return seen.initUid
+  const seen = run.accountsSeen.get(key, run.now())
+  if (seen !== undefined) return seen
   const initUid = await ensureOperatorAccount(run)
-  run.accountsSeen.set(key, { initUid, at: run.now().getTime() })
+  run.accountsSeen.set(key, initUid, run.now())
   return initUid
 }
 
