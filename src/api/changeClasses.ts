@@ -15,6 +15,7 @@ export const changeClasses = {
   user: 'once',
   user_password: 'live',
   userPasswordSecretRef: 'live',
+  passwordGraceSeconds: 'live',
   storage_size: 'once',
   storageClassName: 'once',
   resources: 'rolling',

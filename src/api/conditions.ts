@@ -7,7 +7,7 @@ export const reasons = {
   Ready: ['Serving', 'Starting', 'Restoring', 'Waiting', 'Invalid', 'ImageError', 'Deleting'],
   Progressing: ['Working', 'Settled', 'Waiting'],
   Degraded: ['Fine', 'NameTaken', 'Invalid', 'ImageError', 'Error'],
-  CredentialsReady: ['InForce', 'Pending', 'Changing', 'Skipped', 'Waiting', 'Failed'],
+  CredentialsReady: ['InForce', 'Pending', 'Changing', 'Skipped', 'Waiting', 'Failed', 'Drifted'],
   Restored: ['FromBackup', 'NoBackup', 'Pending', 'Failed', 'NotWanted'],
   BackedUp: ['Succeeded', 'Running', 'Failed', 'BackupIncomplete'],
   DeletionBlocked: ['BackupFailed', 'Stuck'],

@@ -39,6 +39,10 @@ export const annotations = {
   claimUid: `${group}/claim-uid`,
   /** The Secrets whose hashes a Job puts in force: `root=NAME,user=NAME`. */
   credentials: `${group}/credentials`,
+  /** The accounts whose password before a Job lets stay valid: `root,user`. */
+  keepsOld: `${group}/keeps-old`,
+  /** `yes` on a Job that only compares the hashes. */
+  onlyCompares: `${group}/only-compares`,
   /** Ask for a reconcile now; mirrored to status.lastHandledReconcileAt. */
   requestedAt: `reconcile.${group}/requestedAt`,
 } as const

@@ -89,6 +89,14 @@ export const specSchema = {
         'Password of the account in `user`, 1 to 256 bytes. Write-only: the operator keeps a hash in a Secret and removes it from here. Use userPasswordSecretRef for Git.',
     },
     userPasswordSecretRef: secretRef('the account in `user`'),
+    passwordGraceSeconds: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 604_800,
+      default: 0,
+      description:
+        'How long the password before a change keeps working beside the new one, up to 7 days. 0: it is refused at once.',
+    },
     storage_size: {
       type: 'string',
       maxLength: 32,
@@ -186,6 +194,7 @@ const credential = {
   properties: {
     secretName: { type: 'string', description: 'Secret with the hash that is in force.' },
     changedAt: time('When it was put in force.'),
+    oldPasswordUntil: time('Until then the password before it works as well; absent when it does not.'),
   },
 } as const
 

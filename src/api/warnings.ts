@@ -27,6 +27,10 @@ export const warnings: readonly Warning[] = [
     applies: ({ spec }) => needsNativePassword(spec.image),
   },
   {
+    text: 'spec.passwordGraceSeconds has no effect: a server older than 8.0.14 keeps no second password',
+    applies: ({ spec }) => spec.passwordGraceSeconds > 0 && needsNativePassword(spec.image),
+  },
+  {
     text: 'spec.resources has no memory limit, so this server can push others off its node: set resources.limits.memory',
     applies: ({ spec }) => spec.resources?.limits?.memory === undefined,
   },

@@ -21,7 +21,13 @@ export interface RestoreResult {
 }
 
 export interface PasswordResult {
-  accounts: { account: 'root' | 'user'; was: 'new' | 'changed' | 'unchanged' }[]
+  accounts: {
+    account: 'root' | 'user'
+    /** What the Job found: no such account, another password, the wanted one; `drifted` when it was only to compare. */
+    was: 'new' | 'changed' | 'unchanged' | 'drifted'
+    /** The account is left with a second password, the one before. */
+    old: boolean
+  }[]
 }
 
 export interface BackupResult {
@@ -107,7 +113,11 @@ export const passwordResult = reader<PasswordResult>(
       type: 'array',
       minItems: 1,
       maxItems: 2,
-      items: object({ account: { enum: ['root', 'user'] }, was: { enum: ['new', 'changed', 'unchanged'] } }),
+      items: object({
+        account: { enum: ['root', 'user'] },
+        was: { enum: ['new', 'changed', 'unchanged', 'drifted'] },
+        old: { type: 'boolean' },
+      }),
     },
   }),
 )

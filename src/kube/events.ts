@@ -22,6 +22,8 @@ export const events = {
   PasswordChanged: { reason: 'PasswordChanged', type: 'Normal', action: 'ChangePassword' },
   PasswordChangeSkipped: { reason: 'PasswordChangeSkipped', type: 'Normal', action: 'ChangePassword' },
   PasswordChangeFailed: { reason: 'PasswordChangeFailed', type: 'Warning', action: 'ChangePassword' },
+  OldPasswordEnded: { reason: 'OldPasswordEnded', type: 'Normal', action: 'ChangePassword' },
+  PasswordDrifted: { reason: 'PasswordDrifted', type: 'Warning', action: 'ComparePassword' },
   BackupSucceeded: { reason: 'BackupSucceeded', type: 'Normal', action: 'Backup' },
   BackupFailed: { reason: 'BackupFailed', type: 'Warning', action: 'Backup' },
   DeletionBlocked: { reason: 'DeletionBlocked', type: 'Warning', action: 'Delete' },

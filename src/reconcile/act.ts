@@ -1,7 +1,7 @@
 /** The only place where a plan becomes writes: one function a plan, each safe to repeat. */
 import { annotations, names } from '../api/names.ts'
 import type { CredentialNames } from '../desired/jobs/job.ts'
-import { passwordJob } from '../desired/jobs/password.ts'
+import { type PasswordJobInputs, passwordJob } from '../desired/jobs/password.ts'
 import { restoreJob } from '../desired/jobs/restore.ts'
 import { isOurs, NameTaken } from '../kube/apply.ts'
 import { Job, PersistentVolumeClaim } from '../kube/kinds.ts'
@@ -47,9 +47,9 @@ const startRestore = (run: Run, o: Observed, credentials: CredentialNames) => {
   )
 }
 
-const startPasswordChange = (run: Run, o: Observed, credentials: CredentialNames) => {
+const startPasswordChange = (run: Run, o: Observed, work: Omit<PasswordJobInputs, 'claimUid'>) => {
   const claimUid = o.dataClaim?.metadata.uid ?? ''
-  return createJob(run, passwordJob(run.mysql, { claimUid, credentials }))
+  return createJob(run, passwordJob(run.mysql, { claimUid, ...work }))
 }
 
 /** Carries out one plan. */
@@ -63,9 +63,9 @@ export const act = async (run: Run, o: Observed, plan: Plan): Promise<void> => {
     case 'restore':
       return startRestore(run, o, plan.credentials)
     case 'changePasswords':
-      return startPasswordChange(run, o, plan.credentials)
+      return startPasswordChange(run, o, plan)
     case 'removeJob':
-      for (const secretName of plan.forget ?? []) await removeCredential(run, secretName)
+      for (const secretName of 'forget' in plan ? plan.forget : []) await removeCredential(run, secretName)
       await removeJob(
         run,
         plan.job === 'restore' ? names.restoreJob(name) : names.passwordJob(name),

@@ -5,8 +5,9 @@ import { names } from '../api/names.ts'
 import type { MySQLStatus } from '../api/schema.ts'
 import { type BackupResult, backupResult } from '../desired/results.ts'
 import type { EndPlan } from './decideEnd.ts'
+import { jobProblem } from './jobs.ts'
 import type { Observed } from './observe.ts'
-import { jobProblem, statusWith } from './status.ts'
+import { statusWith } from './status.ts'
 
 const wayOut = ({ metadata: { name, namespace } }: MySQL): string => {
   const patch = (policy: string) =>

@@ -15,6 +15,12 @@ export interface JobFact {
   /** Of the spec that the Job was made from. */
   generation: number | undefined
   credentials: CredentialNames
+  /** Accounts whose password before it lets stay valid. */
+  keepsOld: readonly Account[]
+  /** It changes nothing, and tells what differs. */
+  onlyCompares: boolean
+  /** The request for a reconcile that it answers, if any. */
+  requestedAt: string | undefined
   startedAt: string
   /** When it succeeded or failed; undefined while it runs. */
   finishedAt: string | undefined
@@ -108,6 +114,11 @@ export const jobFact = (job: Job | undefined, pods: readonly Pod[]): JobFact | u
     claimUid: job.metadata.annotations?.[annotations.claimUid],
     generation: Number(job.metadata.annotations?.[annotations.generation]) || undefined,
     credentials: credentialsOf(job),
+    keepsOld: accounts.filter((account) =>
+      job.metadata.annotations?.[annotations.keepsOld]?.split(',').includes(account),
+    ),
+    onlyCompares: job.metadata.annotations?.[annotations.onlyCompares] === 'yes',
+    requestedAt: job.metadata.annotations?.[annotations.requestedAt],
     startedAt: job.metadata.creationTimestamp ?? '',
     finishedAt: (complete ?? failed)?.lastTransitionTime,
     report: reportOf(own),
@@ -120,3 +131,21 @@ export const jobFact = (job: Job | undefined, pods: readonly Pod[]): JobFact | u
 /** A Job cannot be changed: one that has not started is of no use any more once the spec that it was made from has changed. */
 export const isHopeless = ({ metadata }: MySQL, job: JobFact): boolean =>
   job.state === 'running' && !job.started && job.generation !== metadata.generation
+
+/** What a Job's script said went wrong, or a hint where to look. */
+export const jobProblem = ({ report }: JobFact, name: string): string =>
+  (report === undefined ? undefined : failureOf(report)) ?? `see \`kubectl logs job/${name}\``
+
+/** Milliseconds to wait before a failed Job is tried again; failing Jobs have tried several times themselves. */
+const retryAfterMs = 30_000
+
+/** Milliseconds until a failed Job may be tried again; 0 or less: now. */
+export const overdue = (job: JobFact, now: Date): number =>
+  // Two clocks are compared: however they differ, nobody waits longer than was meant.
+  Math.min(retryAfterMs, Date.parse(job.finishedAt ?? job.startedAt) + retryAfterMs - now.getTime())
+
+/** Away with a Job that ended, and only then the next one of the same name: a Job cannot be changed. */
+export const replace = <W extends string>(job: JobFact, which: W) =>
+  job.state === 'deleting'
+    ? ({ do: 'wait' } as const)
+    : ({ do: 'removeJob', job: which, uid: job.uid } as const)

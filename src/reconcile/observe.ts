@@ -73,6 +73,10 @@ export const observe = (caches: Caches, mysql: MySQL): Observed => {
   }
 }
 
+/** A Job that speaks for this MySQL and this claim. */
+export const isCurrent = (o: Observed, job: JobFact | undefined): job is JobFact =>
+  job !== undefined && job.ownerUid === o.mysql.metadata.uid && job.claimUid === o.dataClaim?.metadata.uid
+
 /**
  * When the claim was seen to have been initialised, what it was restored from (`none`: nothing), and whose deletion found
  * that it never had data.

@@ -9,7 +9,8 @@ import { MySQL } from '../kube/kinds.ts'
 import { act } from './act.ts'
 import { at, type Context, type Run } from './context.ts'
 import { mustBeReadAgain, wantedCredential } from './credentials.ts'
-import { type Credentials, credentialsInForce, decide, type Plan } from './decide.ts'
+import { decide, type Plan } from './decide.ts'
+import { type Credentials, credentialsInForce, nextPasswordLook } from './decidePasswords.ts'
 import { blockedStatus } from './endStatus.ts'
 import { finalize } from './finalize.ts'
 import { ensureObjects } from './objects.ts'
@@ -80,7 +81,7 @@ const live = async (run: Run): Promise<Outcome> => {
   }
   const plan = decide(o, credentials, run.now())
   await act(run, o, plan)
-  const next = nextLook(run, plan, credentials)
+  const next = nextLook(run, plan, credentials, nextPasswordLook(o, credentials, run.now()))
   await writeStatus(run, statusOf(o, credentials, run.now()), next)
   return soon(next)
 }
@@ -94,10 +95,16 @@ const hasFinalizer = async (run: Run): Promise<boolean> => {
   return false
 }
 
-const nextLook = (run: Run, plan: Plan, { wanted }: Credentials): number | undefined => {
+const nextLook = (
+  run: Run,
+  plan: Plan,
+  { wanted }: Credentials,
+  passwordLooks: number[],
+): number | undefined => {
   const waiting = accounts.some((account) => wanted[account].state === 'waiting')
   const looks = [
     ...(plan.do === 'wait' && plan.forMs !== undefined ? [plan.forMs] : []),
+    ...passwordLooks,
     ...(waiting ? [waitingEveryMs] : []),
     ...(mustBeReadAgain(run) ? [secretsEveryMs] : []),
   ]

@@ -2,24 +2,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Finding, finding, toConditions } from '../api/conditions.ts'
 import type { MySQL } from '../api/mysql.ts'
-import { accounts, annotations, names } from '../api/names.ts'
+import { annotations, names } from '../api/names.ts'
 import type { MySQLStatus } from '../api/schema.ts'
-import { failureOf, passwordResult } from '../desired/results.ts'
-import { type Credentials, pendingChanges } from './decide.ts'
-import type { JobFact } from './jobs.ts'
+import { credentialsFinding, waits } from './credentialsFinding.ts'
+import type { Credentials } from './decidePasswords.ts'
+import { jobProblem } from './jobs.ts'
 import { claimMarks, type Observed } from './observe.ts'
 
 const noBackup = 'none'
-
-/** What a Job's script said went wrong, or a hint where to look. */
-export const jobProblem = ({ report }: JobFact, name: string): string =>
-  (report === undefined ? undefined : failureOf(report)) ?? `see \`kubectl logs job/${name}\``
-
-const waits = (c: Credentials) =>
-  accounts.flatMap((account) => {
-    const want = c.wanted[account]
-    return want.state === 'waiting' ? [want.why] : []
-  })
 
 const restoredFinding = (o: Observed): Finding => {
   const from = claimMarks(o.dataClaim).restoredFrom
@@ -60,46 +50,6 @@ const restoredFinding = (o: Observed): Finding => {
   )
 }
 
-const credentialsFinding = (o: Observed, c: Credentials): Finding => {
-  const job = names.passwordJob(o.mysql.metadata.name)
-  const waiting = waits(c)
-  if (waiting.length > 0) return finding('CredentialsReady', 'False', 'Waiting', waiting.join('; '))
-  const pending = Object.keys(pendingChanges(c))
-  if (pending.length > 0 && o.password?.state === 'failed') {
-    const why = jobProblem(o.password, job)
-    return finding('CredentialsReady', 'False', 'Failed', `Job ${job} failed and will be tried again: ${why}`)
-  }
-  if (pending.length > 0 && claimMarks(o.dataClaim).restoredFrom !== undefined) {
-    return finding(
-      'CredentialsReady',
-      'False',
-      'Changing',
-      `Job ${job} puts the new password of ${pending.join(' and ')} in force.`,
-    )
-  }
-  if (pending.length > 0) {
-    return finding(
-      'CredentialsReady',
-      'False',
-      'Pending',
-      'The accounts are made when the database is filled.',
-    )
-  }
-  const report = o.password?.report
-  const result = report === undefined ? undefined : passwordResult(report)
-  const made = result?.accounts.find(({ was }) => was === 'new')
-  if (made) {
-    const who = made.account === 'user' ? o.mysql.spec.user : made.account
-    return finding(
-      'CredentialsReady',
-      'True',
-      'Skipped',
-      `There was no password of ${who} to change: the account was made with the one given.`,
-    )
-  }
-  return finding('CredentialsReady', 'True', 'InForce', 'Every password that was asked for is in force.')
-}
-
 const readyFinding = (o: Observed, c: Credentials): Finding => {
   const restored = claimMarks(o.dataClaim).restoredFrom !== undefined
   // The server may be open a moment before it was noted what it was made from, which is what people look for then.
@@ -127,6 +77,7 @@ const degradedFinding = (o: Observed): Finding => {
 
 const progressingFinding = (ready: Finding, credentials: Finding): Finding => {
   if (ready.reason === 'Waiting') return finding('Progressing', 'False', 'Waiting', ready.message)
+  if (credentials.reason === 'Drifted') return finding('Progressing', 'False', 'Waiting', credentials.message)
   return ready.status === 'True' && credentials.status === 'True'
     ? finding('Progressing', 'False', 'Settled', 'Everything is as the spec says.')
     : finding('Progressing', 'True', 'Working', ready.status === 'True' ? credentials.message : ready.message)
@@ -161,7 +112,7 @@ export const statusWith = (
 /** The status of a living MySQL. */
 export const statusOf = (o: Observed, c: Credentials, now: Date): MySQLStatus => {
   const ready = readyFinding(o, c)
-  const credentials = credentialsFinding(o, c)
+  const credentials = credentialsFinding(o, c, now)
   const from = claimMarks(o.dataClaim).restoredFrom
   const findings = [
     ready,

@@ -1,4 +1,6 @@
 import type { Condition } from '../api/conditions.ts'
+import { type Account, accounts } from '../api/names.ts'
+import type { MySQLStatus } from '../api/schema.ts'
 import { type EventType, events } from '../kube/events.ts'
 
 /** Which event tells of a condition that has just turned to this status and reason; what is not listed tells nothing. */
@@ -10,6 +12,7 @@ const table: Record<string, EventType> = {
   'CredentialsReady True InForce': events.PasswordChanged,
   'CredentialsReady True Skipped': events.PasswordChangeSkipped,
   'CredentialsReady False Failed': events.PasswordChangeFailed,
+  'CredentialsReady False Drifted': events.PasswordDrifted,
   'CredentialsReady False Waiting': events.WaitingForSecret,
   'Degraded True NameTaken': events.NameTaken,
   'Degraded True Invalid': events.Invalid,
@@ -28,6 +31,14 @@ const table: Record<string, EventType> = {
 export const eventFor = (now: Condition, before: Condition | undefined): EventType | undefined => {
   if (before?.status === now.status && before.reason === now.reason) return undefined
   const event = table[`${now.type} ${now.status} ${now.reason}`]
-  const first = before?.reason !== 'Changing' && before?.reason !== 'Failed'
+  const first = !['Changing', 'Failed', 'Drifted'].includes(before?.reason ?? '')
   return event === events.PasswordChanged && first ? undefined : event
 }
+
+/** Accounts whose grace period has come to its end: the same password is in force, and the one before is not any more. */
+export const endedGrace = (now: MySQLStatus, before: MySQLStatus | undefined): Account[] =>
+  accounts.filter((account) => {
+    const [is, was] = [now.credentials?.[account], before?.credentials?.[account]]
+    const same = is?.secretName === was?.secretName
+    return same && was?.oldPasswordUntil !== undefined && is?.oldPasswordUntil === undefined
+  })

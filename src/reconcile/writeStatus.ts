@@ -1,17 +1,24 @@
 import type { MySQLStatus } from '../api/schema.ts'
 import { notFound } from '../kube/errors.ts'
+import { events } from '../kube/events.ts'
 import { MySQL } from '../kube/kinds.ts'
 import { at, type Run } from './context.ts'
+import { accountName } from './credentialsFinding.ts'
 import { differs } from './status.ts'
-import { eventFor } from './transitions.ts'
+import { endedGrace, eventFor } from './transitions.ts'
 
-/** Fields that the old status has and the new one has not, as a merge patch removes them. */
-const removals = (before: object | undefined, after: object) =>
-  Object.fromEntries(
-    Object.keys(before ?? {})
-      .filter((key) => !(key in after))
-      .map((key) => [key, null]),
-  )
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** `after` as a merge patch of `before`: null takes away what it has not, at every depth. */
+const replacing = (before: unknown, after: unknown): unknown => {
+  if (!isObject(before) || !isObject(after)) return after
+  const gone = Object.keys(before).filter((key) => !(key in after))
+  return {
+    ...Object.fromEntries(gone.map((key) => [key, null])),
+    ...Object.fromEntries(Object.entries(after).map(([key, value]) => [key, replacing(before[key], value)])),
+  }
+}
 
 /** Where this run answers a request, the status says what it did. `next`: milliseconds until the next look without an event. */
 const answered = ({ mysql, did }: Run, status: MySQLStatus, next: number | undefined): MySQLStatus => {
@@ -27,7 +34,7 @@ export const writeStatus = async (run: Run, wanted: MySQLStatus, next?: number):
   const before = run.mysql.status
   const body = {
     metadata: { uid: run.mysql.metadata.uid },
-    status: { ...removals(before, status), ...status },
+    status: replacing(before, status),
   }
   try {
     await run.client.patch(MySQL, at(run, run.mysql.metadata.name), body, 'merge', { subresource: 'status' })
@@ -40,5 +47,9 @@ export const writeStatus = async (run: Run, wanted: MySQLStatus, next?: number):
     const old = before?.conditions?.find(({ type }) => type === condition.type)
     const event = eventFor(condition, old)
     if (event) await run.record(run.mysql, event, condition.message)
+  }
+  for (const account of endedGrace(status, before)) {
+    const note = `The password before the last change of ${accountName(run.mysql, account)} does not work any more.`
+    await run.record(run.mysql, events.OldPasswordEnded, note)
   }
 }

@@ -15,6 +15,7 @@ const others: { [K in keyof Required<MySQLSpec>]: MySQLSpec[K] } = {
   user: 'shop',
   user_password: 'never stored',
   userPasswordSecretRef: { name: 'mine', key: 'user' },
+  passwordGraceSeconds: 3600,
   storage_size: '2Gi',
   storageClassName: 'fast',
   resources: { limits: { memory: '2Gi' } },

@@ -25,6 +25,7 @@ export const mysql = ({ metadata, spec, status }: Changes = {}): MySQL => ({
     database: 'orders',
     passwordSecretRef: { name: 'shop-root', key: 'password' },
     user: 'ali',
+    passwordGraceSeconds: 0,
     storage_size: '1Gi',
     deletionPolicy: 'Backup',
     deletionProtection: false,

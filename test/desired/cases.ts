@@ -72,7 +72,7 @@ export const manifests = (of: MySQL): TypedResource[] => {
     networkPolicy(of),
     statefulSet(of, { claimUid, accountUid: 'account-uid' }),
     restoreJob(of, { claimUid, root, user }),
-    passwordJob(of, { claimUid, credentials: { user } }),
+    passwordJob(of, { claimUid, credentials: { user }, keepOld: ['user'], onlyCompare: false }),
     backupJob(of, { claimUid }),
     verifyJob(of, { dump: 'latest' }),
   ]

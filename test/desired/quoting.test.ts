@@ -74,7 +74,7 @@ describe('what scripts report', () => {
   const good = {
     initResult: { version: '9.7.4', initialised: true },
     restoreResult: { version: '9.7.4', from: null, tables: 2, skippedAccounts: [], already: false },
-    passwordResult: { accounts: [{ account: 'root', was: 'new' }] },
+    passwordResult: { accounts: [{ account: 'root', was: 'new', old: false }] },
     backupResult: {
       file: 'shop-20260101T000000Z.sql.gz',
       bytes: 10,

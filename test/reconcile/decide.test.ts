@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest'
-import { type Credentials, credentialsInForce, decide, type Plan } from '../../src/reconcile/decide.ts'
+import type { Account } from '../../src/api/names.ts'
+import type { CredentialNames } from '../../src/desired/jobs/job.ts'
+import { decide, type Plan } from '../../src/reconcile/decide.ts'
+import { type Credentials, credentialsInForce } from '../../src/reconcile/decidePasswords.ts'
 import type { Observed } from '../../src/reconcile/observe.ts'
 import { mysql } from '../api/fixtures.ts'
 import { claim, job, now, observed, pod } from './fixtures.ts'
@@ -14,6 +17,16 @@ const waiting: Credentials['wanted'] = {
 }
 const inForce = (root: string) => ({ root: { secretName: root, changedAt: '2026-01-02T03:06:00Z' } })
 const fresh = { dataClaim: claim(), restore: undefined, pod: undefined }
+const change = (
+  credentials: CredentialNames,
+  more: { keepOld?: Account[]; onlyCompare?: boolean } = {},
+): Plan => ({
+  do: 'changePasswords',
+  credentials,
+  keepOld: [],
+  onlyCompare: false,
+  ...more,
+})
 const restoreReport = (from: string | null) =>
   JSON.stringify({ version: '9.7.4', from, tables: 1, skippedAccounts: [], already: false })
 const changing = (facts: Partial<Parameters<typeof job>[0]>) =>
@@ -85,11 +98,11 @@ const cases: Record<string, { o?: Partial<Observed>; wanted?: Credentials['wante
   },
   'another password: change it': {
     wanted: wanted('shop-root-b'),
-    plan: { do: 'changePasswords', credentials: { root: 'shop-root-b' } },
+    plan: change({ root: 'shop-root-b' }),
   },
   'a password for an account that had none: make it': {
     wanted: wanted('shop-root-a', 'shop-user-a'),
-    plan: { do: 'changePasswords', credentials: { user: 'shop-user-a' } },
+    plan: change({ user: 'shop-user-a' }),
   },
   'a change that runs: wait': {
     o: { password: changing({ state: 'running' }) },
@@ -139,12 +152,12 @@ const cases: Record<string, { o?: Partial<Observed>; wanted?: Credentials['wante
   },
   'a claim taken over from a former resource, with accounts of unknown passwords: put ours in force': {
     o: { restore: undefined, mysql: mysql() },
-    plan: { do: 'changePasswords', credentials: { root: 'shop-root-a' } },
+    plan: change({ root: 'shop-root-a' }),
   },
   'an unready server does not keep a password from being asked for': {
     o: { pod: pod({ ready: false }) },
     wanted: wanted('shop-root-b'),
-    plan: { do: 'changePasswords', credentials: { root: 'shop-root-b' } },
+    plan: change({ root: 'shop-root-b' }),
   },
 }
 

@@ -24,6 +24,10 @@ interface Manner {
   crashAfter?: number
   /** The caches show what was true so many runs ago. */
   lag?: number
+  /** The password before a change keeps working for so long. */
+  graceSeconds?: number
+  /** The operator's memory lasts from run to run. */
+  remembers?: boolean
 }
 
 /** Runs until nothing has been written for a while: longer than the caches lag, and than a Job's report may take. */
@@ -44,12 +48,14 @@ const settle = async (world: World, { lag = 0 }: Manner) => {
 const life = async (manner: Manner): Promise<World> => {
   const world = new World()
   world.crashAfter = manner.crashAfter ?? Number.POSITIVE_INFINITY
+  world.remembers = manner.remembers ?? false
+  const passwordGraceSeconds = manner.graceSeconds ?? 0
   world.put(secret('first', 'one'))
   world.put(secret('second', 'two'))
   const make = (ref: string) => {
     const { uid: _, ...metadata } = mysql({ metadata: { finalizers: [finalizer] } }).metadata
     world.put({
-      ...mysql({ spec: { passwordSecretRef: { name: ref, key: 'password' } } }),
+      ...mysql({ spec: { passwordSecretRef: { name: ref, key: 'password' }, passwordGraceSeconds } }),
       metadata,
     } as never)
   }
@@ -62,9 +68,17 @@ const life = async (manner: Manner): Promise<World> => {
     ...live,
     spec: { ...live?.spec, passwordSecretRef: { name: 'second', key: 'password' } },
   } as never)
-  await settle(world, manner)
-  const status = world.get('MySQL', 'shop')?.status
   const [database] = world.databases.values()
+  const first = database?.passwords.root
+  await settle(world, manner)
+  if (passwordGraceSeconds > 0) {
+    expect(database?.old.root, 'the password before works').toBe(first)
+    world.pass(passwordGraceSeconds)
+    await settle(world, manner)
+  }
+  expect(database?.old).toEqual({})
+  const status = world.get('MySQL', 'shop')?.status
+  expect(status?.credentials.root).not.toHaveProperty('oldPasswordUntil')
   expect(database?.passwords.root).toBe(status?.credentials.root.secretName)
   const hashes = [...world.objects.values()].filter(
     ({ type }) => type === 'otus.homework/mysql-password-hash',
@@ -248,10 +262,24 @@ describe('a whole life', { timeout: 120_000 }, () => {
     }
   })
 
-  test('ends the same when it dies and its caches lag behind', async () => {
-    const { writes } = await life({ lag: 2 })
+  test('with a grace period takes one Job more and tells when it is over', async () => {
+    const world = await life({ graceSeconds: 300 })
+    const jobs = world.writes.filter((write) => write === 'create Job password-change-shop-job')
+    expect(jobs).toHaveLength(2)
+    expect(world.events.filter((reason) => reason === 'OldPasswordEnded')).toHaveLength(1)
+  })
+
+  test('ends the same in a process that remembers, and reads no Secret of its own again and again', async () => {
+    const world = await life({ remembers: true })
+    const own = [...world.reads].filter(([name]) => name.startsWith('shop-'))
+    expect(own.filter(([, count]) => count > 6)).toEqual([])
+  })
+
+  test('ends the same when it dies, its caches lag behind, and passwords have a grace period', async () => {
+    const manner = { lag: 2, graceSeconds: 300 }
+    const { writes } = await life(manner)
     for (let crashAfter = 1; crashAfter <= writes.length; crashAfter += 3) {
-      await life({ crashAfter, lag: 2 }).catch((error: unknown) => {
+      await life({ crashAfter, ...manner }).catch((error: unknown) => {
         throw new Error(`crash ${crashAfter}, after: ${writes[crashAfter - 1]}`, { cause: error })
       })
     }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Credentials } from '../../src/reconcile/decide.ts'
+import type { Credentials } from '../../src/reconcile/decidePasswords.ts'
 import type { Observed } from '../../src/reconcile/observe.ts'
 import { statusOf } from '../../src/reconcile/status.ts'
 import { claim, job, now, observed, pod } from './fixtures.ts'

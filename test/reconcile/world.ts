@@ -12,6 +12,7 @@ import { ApiError } from '../../src/kube/errors.ts'
 import type * as kinds from '../../src/kube/kinds.ts'
 import type { Caches } from '../../src/reconcile/caches.ts'
 import type { Context } from '../../src/reconcile/context.ts'
+import { Recent } from '../../src/reconcile/recent.ts'
 import { reconcile } from '../../src/reconcile/reconcile.ts'
 import { hash } from '../desired/cases.ts'
 
@@ -19,6 +20,8 @@ import { hash } from '../desired/cases.ts'
 type Any = any
 type Loose = TypedResource & { spec?: Any; status?: Any; data?: Any; type?: string }
 type Objects = Map<string, Loose>
+
+const forgetful = () => ({ accountsSeen: new Recent<string>(), hashesSeen: new Recent<true>() })
 
 /** The operator's process ends here; what it wrote last has been stored. */
 export class Crash extends Error {}
@@ -30,7 +33,9 @@ const idOf = (kind: string, namespace: string | undefined, name: string) =>
 interface Database {
   open: boolean
   restoredFrom: string | null
+  /** The Secret whose hash each account has, and that of its second password. */
   passwords: Record<string, string>
+  old: Record<string, string>
 }
 
 export class World {
@@ -40,7 +45,13 @@ export class World {
   /** Every write of the operator, as `verb Kind name`. */
   writes: string[] = []
   crashAfter = Number.POSITIVE_INFINITY
+  /** One process all the time, but for crashes. Else each run is that of a process that has just started. */
+  remembers = false
+  /** How often each Secret was read, by name. */
+  reads = new Map<string, number>()
+  #memory = forgetful()
   dumps: string[] = []
+  events: string[] = []
   databases = new Map<string, Database>()
   #uid = 0
   #rv = 0
@@ -96,8 +107,10 @@ export class World {
 
   client(): Client {
     const client: Pick<Client, 'get' | 'create' | 'apply' | 'patch' | 'remove'> = {
-      get: async (kind, ref) =>
-        structuredClone(this.objects.get(idOf(kind.kind, ref.namespace, ref.name))) as never,
+      get: async (kind, ref) => {
+        if (kind.kind === 'Secret') this.reads.set(ref.name, (this.reads.get(ref.name) ?? 0) + 1)
+        return structuredClone(this.objects.get(idOf(kind.kind, ref.namespace, ref.name))) as never
+      },
       create: async (_kind, object) => {
         const { kind, metadata } = object
         if (this.objects.has(idOf(kind, metadata.namespace, metadata.name))) {
@@ -182,17 +195,24 @@ export class World {
       hasher: { hash: async () => hash, verify: async () => true, close: async () => undefined },
       operatorKey: Buffer.alloc(32, 7),
       generatedPasswordLength: 31,
-      record: async () => undefined,
-      // A process that has just started: what it remembers could only hide what is tried here.
-      accountsSeen: new Map(),
+      record: async (_object, { reason }) => {
+        this.events.push(reason)
+      },
+      ...(this.remembers ? this.#memory : forgetful()),
       now: () => new Date(this.#now),
     }
     const log = pino({ level: 'silent' })
     try {
       await reconcile(context, key, log, new AbortController().signal)
     } catch (error) {
+      this.#memory = forgetful()
       if (!(error instanceof Crash) && !(error instanceof ApiError) && !isRetried(error)) throw error
     }
+  }
+
+  /** Nobody does anything for so long. */
+  pass(seconds: number) {
+    this.#now += seconds * 1000
   }
 
   /** A little later: what kubelet, controllers and mysqld would have done. */
@@ -211,7 +231,7 @@ export class World {
     if (!claim) return
     if (claim.status?.phase !== 'Bound') this.put({ ...claim, status: { phase: 'Bound' } })
     const uid = claim.metadata.uid ?? ''
-    const database = this.databases.get(uid) ?? { open: false, restoredFrom: null, passwords: {} }
+    const database = this.databases.get(uid) ?? { open: false, restoredFrom: null, passwords: {}, old: {} }
     this.databases.set(uid, database)
     const revision = String(workload.metadata.generation)
     const rollout = { observedGeneration: workload.metadata.generation, updateRevision: revision }
@@ -244,7 +264,7 @@ export class World {
     )
     const database = this.databases.get(env.CLAIM_UID)
     if (!database) return
-    const message = this.#script(job, database)
+    const message = this.#script(job, database, env)
     const metadata = {
       name: `${job.metadata.name}-pod-${job.metadata.uid}`,
       namespace: 'team',
@@ -259,8 +279,26 @@ export class World {
     this.put({ ...job, status: { conditions: [{ type: 'Complete', status: 'True', lastTransitionTime }] } })
   }
 
+  #passwordScript(given: Record<string, string>, database: Database, env: Record<string, string>) {
+    const keepOld = env.KEEP_OLD?.split(',') ?? []
+    return Object.entries(given).map(([account, wanted]) => {
+      const was = this.#change(database, account, wanted, { ...env, keeps: keepOld.includes(account) })
+      return { account, was, old: account in database.old }
+    })
+  }
+
+  #change({ passwords, old }: Database, account: string, wanted: string, work: Any): string {
+    const held = passwords[account]
+    if (work.ONLY_COMPARE === 'yes') return held === wanted ? 'unchanged' : 'drifted'
+    if (!work.keeps) delete old[account]
+    if (held === wanted) return 'unchanged'
+    passwords[account] = wanted
+    if (work.keeps && held !== undefined) old[account] = held
+    return held === undefined ? 'new' : 'changed'
+  }
+
   /** What each script does to the database, and reports. */
-  #script(job: Loose, database: Database): string {
+  #script(job: Loose, database: Database, env: Record<string, string>): string {
     const volumes: { name: string; secret?: { secretName: string } }[] = job.spec.template.spec.volumes
     const given = Object.fromEntries(
       volumes.flatMap(({ secret }) => {
@@ -292,12 +330,10 @@ export class World {
         incomplete: [],
       })
     }
-    const fresh = Object.keys(given).map((account) => ({
-      account,
-      was: database.passwords[account] ? 'changed' : 'new',
-    }))
+    if (job.metadata.name.startsWith('password-')) {
+      return JSON.stringify({ accounts: this.#passwordScript(given, database, env) })
+    }
     Object.assign(database.passwords, given)
-    if (job.metadata.name.startsWith('password-')) return JSON.stringify({ accounts: fresh })
     database.open = true
     database.restoredFrom = this.dumps.at(-1) ?? null
     return JSON.stringify({

@@ -51,13 +51,14 @@ export const meanings: { readonly [T in ConditionType]: Meaning<T> } = {
     is: 'Every password that was asked for is in force.',
     when: whileLiving,
     reasons: {
-      InForce: 'They are in force.',
+      InForce: 'They are in force. The message says so while the password before one of them works as well.',
       Pending: 'The database is not filled yet; the accounts are made then.',
       Changing: 'A Job puts a new password in force.',
       Skipped:
         'A password was given for an account that had none: nothing was changed, the account was made.',
       Waiting: 'A Secret is missing or cannot be used as a password.',
       Failed: 'The Job failed and is tried again. Until then the password before may be in force.',
+      Drifted: 'A password in the database is another one: somebody changed it with SQL. It is left alone.',
     },
   },
   Restored: {

@@ -1,5 +1,6 @@
 import type { MySQL } from '../../api/mysql.ts'
-import { names } from '../../api/names.ts'
+import { type Account, annotations, names } from '../../api/names.ts'
+import type { Meta } from '../../api/resource.ts'
 import { ownedMetadata } from '../metadata.ts'
 import { type CredentialNames, type JobManifest, job } from './job.ts'
 
@@ -8,19 +9,41 @@ export interface PasswordJobInputs {
   claimUid: string
   /** Whose passwords, and the Secrets with their hashes. */
   credentials: CredentialNames
+  /** Whose password before stays valid beside the new one; that of all others ends. */
+  keepOld: readonly Account[]
+  /** Changes nothing, and reports what is not as it should be. */
+  onlyCompare: boolean
 }
 
-/** Puts password hashes in force; where they are already, it changes nothing. */
-export const passwordJob = (mysql: MySQL, { claimUid, credentials }: PasswordJobInputs): JobManifest =>
+const noted = (mysql: MySQL, { keepOld, onlyCompare }: PasswordJobInputs): Meta => {
+  const metadata = ownedMetadata(mysql, names.passwordJob(mysql.metadata.name), 'password-change')
+  const requestedAt = mysql.metadata.annotations?.[annotations.requestedAt]
+  return {
+    ...metadata,
+    annotations: {
+      ...metadata.annotations,
+      [annotations.keepsOld]: keepOld.join(),
+      [annotations.onlyCompares]: onlyCompare ? 'yes' : 'no',
+      ...(requestedAt === undefined ? {} : { [annotations.requestedAt]: requestedAt }),
+    },
+  }
+}
+
+/**
+ * Puts password hashes in force; where they are already, it changes nothing but to end the passwords before them.
+ */
+export const passwordJob = (mysql: MySQL, inputs: PasswordJobInputs): JobManifest =>
   job(mysql, {
-    metadata: ownedMetadata(mysql, names.passwordJob(mysql.metadata.name), 'password-change'),
+    metadata: noted(mysql, inputs),
     component: 'password-change',
     script: 'password',
-    claimUid,
-    credentials,
+    claimUid: inputs.claimUid,
+    credentials: inputs.credentials,
     env: [
       { name: 'DATABASE', value: mysql.spec.database },
       { name: 'ACCOUNT', value: mysql.spec.user },
+      { name: 'KEEP_OLD', value: inputs.keepOld.join() },
+      { name: 'ONLY_COMPARE', value: inputs.onlyCompare ? 'yes' : 'no' },
     ],
     mounted: [],
     backoffLimit: 4,

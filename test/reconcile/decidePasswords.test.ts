@@ -1,0 +1,226 @@
+import { describe, expect, test } from 'vitest'
+import { annotations } from '../../src/api/names.ts'
+import type { MySQLStatus } from '../../src/api/schema.ts'
+import { credentialsFinding } from '../../src/reconcile/credentialsFinding.ts'
+import { decide, type Plan } from '../../src/reconcile/decide.ts'
+import {
+  type Credentials,
+  credentialsInForce,
+  nextPasswordLook,
+} from '../../src/reconcile/decidePasswords.ts'
+import type { JobFact } from '../../src/reconcile/jobs.ts'
+import type { Observed } from '../../src/reconcile/observe.ts'
+import { mysql } from '../api/fixtures.ts'
+import { job, now, observed, pod } from './fixtures.ts'
+
+const wanted = (root = 'shop-root-b'): Credentials['wanted'] => ({
+  root: { state: 'ready', secretName: root },
+  user: { state: 'none' },
+})
+/** Changed ten minutes before now. */
+const changedAt = '2026-01-02T03:50:00Z'
+const changed = (facts: Partial<JobFact> = {}) =>
+  job({
+    uid: 'job-2',
+    credentials: { root: 'shop-root-b' },
+    keepsOld: ['root'],
+    finishedAt: changedAt,
+    ...facts,
+  })
+const reported = (was: string, old: boolean) => JSON.stringify({ accounts: [{ account: 'root', was, old }] })
+
+interface Given {
+  grace?: number
+  credentials?: MySQLStatus['credentials']
+  reason?: string
+  requestedAt?: string
+  o?: Partial<Observed>
+}
+const given = ({ grace = 3600, credentials, reason, requestedAt, o }: Given) => {
+  const conditions = [
+    {
+      type: 'CredentialsReady',
+      status: 'False',
+      reason,
+      message: 'as before',
+      lastTransitionTime: changedAt,
+    },
+  ] as NonNullable<MySQLStatus['conditions']>
+  const status = { ...(credentials && { credentials }), ...(reason && { conditions }) }
+  const metadata =
+    requestedAt === undefined ? {} : { annotations: { [annotations.requestedAt]: requestedAt } }
+  return observed({ mysql: mysql({ metadata, spec: { passwordGraceSeconds: grace }, status }), ...o })
+}
+const credentialsOf = (o: Observed, want = wanted()): Credentials => ({
+  wanted: want,
+  inForce: credentialsInForce(o),
+})
+const noted = (until?: string) => ({
+  root: { secretName: 'shop-root-b', changedAt, ...(until === undefined ? {} : { oldPasswordUntil: until }) },
+})
+const ends: Plan = {
+  do: 'changePasswords',
+  credentials: { root: 'shop-root-b' },
+  keepOld: [],
+  onlyCompare: false,
+}
+const compares: Plan = { ...ends, onlyCompare: true }
+const away: Plan = { do: 'removeJob', job: 'password', uid: 'job-2', forget: [] }
+
+describe('the password before', () => {
+  const until = (facts: Given) => credentialsInForce(given(facts)).root?.oldPasswordUntil
+
+  test.each<[string, Given, string | undefined]>([
+    ['works until the grace period is over', { o: { password: changed() } }, '2026-01-02T04:50:00Z'],
+    [
+      'works by the spec of now, not by that of the change',
+      { grace: 7200, credentials: noted('2026-01-02T04:50:00Z') },
+      '2026-01-02T05:50:00Z',
+    ],
+    [
+      'is over at once when the grace period was set to 0',
+      { grace: 0, credentials: noted('2026-01-02T04:50:00Z') },
+      changedAt,
+    ],
+    ['is none after a Job that keeps none', { o: { password: changed({ keepsOld: [] }) } }, undefined],
+    [
+      'is none where the server could not keep it',
+      { o: { password: changed({ report: reported('changed', false) }) } },
+      undefined,
+    ],
+    [
+      'stays through a Job that only compares',
+      { credentials: noted('x'), o: { password: changed({ keepsOld: [], onlyCompares: true }) } },
+      '2026-01-02T04:50:00Z',
+    ],
+    [
+      'ends with the Job that ends it, and the time of the change stays',
+      {
+        credentials: noted('x'),
+        o: { password: changed({ keepsOld: [], finishedAt: '2026-01-02T03:59:00Z' }) },
+      },
+      undefined,
+    ],
+  ])('%s', (_, facts, expected) => {
+    expect(until(facts)).toBe(expected)
+    expect(credentialsInForce(given(facts)).root).toMatchObject({ secretName: 'shop-root-b', changedAt })
+  })
+})
+
+const cases: Record<string, Given & { want?: Credentials['wanted']; plan: Plan }> = {
+  'a change with a grace period keeps the password before': {
+    plan: { ...ends, keepOld: ['root'] },
+  },
+  'a change without one keeps none': { grace: 0, plan: ends },
+  'a grace period that is not over: wait': { o: { password: changed() }, plan: { do: 'wait' } },
+  'one that is over: the Job of the change goes': { grace: 600, o: { password: changed() }, plan: away },
+  'one that is over, and no Job in the way: end it': { grace: 600, credentials: noted('x'), plan: ends },
+  'one that is set to 0: end it': { grace: 0, credentials: noted('2027-01-01T00:00:00Z'), plan: ends },
+  'one that is over while the password is waited for: end it all the same': {
+    grace: 600,
+    credentials: noted('x'),
+    want: { root: { state: 'waiting', why: 'Secret x does not exist yet' }, user: { state: 'none' } },
+    plan: ends,
+  },
+  'one that is over when another account changes: one Job for both': {
+    grace: 600,
+    credentials: noted('x'),
+    want: { ...wanted(), user: { state: 'ready', secretName: 'shop-user-a' } },
+    plan: { ...ends, credentials: { root: 'shop-root-b', user: 'shop-user-a' }, keepOld: ['user'] },
+  },
+  'an end that failed just now: wait before it is tried again': {
+    grace: 600,
+    credentials: noted('x'),
+    o: { password: changed({ state: 'failed', keepsOld: [], finishedAt: '2026-01-02T03:59:45Z' }) },
+    plan: { do: 'wait', forMs: 15_000 },
+  },
+  'passwords that nobody has looked at for an hour: compare': {
+    grace: 0,
+    credentials: { root: { secretName: 'shop-root-b', changedAt: '2026-01-02T02:00:00Z' } },
+    o: { restore: undefined },
+    plan: compares,
+  },
+  'the same while the server is away: wait': {
+    grace: 0,
+    credentials: { root: { secretName: 'shop-root-b', changedAt: '2026-01-02T02:00:00Z' } },
+    o: { restore: undefined, pod: pod({ ready: false }) },
+    plan: { do: 'wait' },
+  },
+  'a comparison that failed a while ago: wait for the next one': {
+    credentials: { root: { secretName: 'shop-root-b', changedAt: '2026-01-02T02:00:00Z' } },
+    o: { restore: undefined, password: changed({ onlyCompares: true, state: 'failed' }) },
+    plan: { do: 'wait' },
+  },
+  'somebody who asks: compare at once': { credentials: noted(), requestedAt: 'now', plan: compares },
+  'somebody who asked, and a Job that answers: wait': {
+    credentials: noted(),
+    requestedAt: 'now',
+    o: { password: changed({ onlyCompares: true, requestedAt: 'now' }) },
+    plan: { do: 'wait' },
+  },
+  'somebody who asks about passwords that were changed by hand: put ours back': {
+    credentials: noted(),
+    reason: 'Drifted',
+    requestedAt: 'now',
+    plan: ends,
+  },
+  'passwords that were changed by hand, and nobody who asks: leave them alone': {
+    credentials: noted(),
+    reason: 'Drifted',
+    o: { password: changed({ onlyCompares: true, report: reported('drifted', false) }) },
+    plan: { do: 'wait' },
+  },
+  'a comparison that runs when a password changes: out of the way with it': {
+    credentials: noted(),
+    o: { password: changed({ onlyCompares: true, state: 'running' }) },
+    want: wanted('shop-root-c'),
+    plan: away,
+  },
+}
+
+test.each(Object.entries(cases))('%s', (_, { want, plan, ...facts }) => {
+  const o = given(facts)
+  expect(decide(o, credentialsOf(o, want), now)).toEqual(plan)
+})
+
+test('looks again when the password before ends, and an hour after the last look', () => {
+  const o = given({ o: { password: changed() } })
+  expect(nextPasswordLook(o, credentialsOf(o), now)).toEqual([50 * 60_000, 50 * 60_000])
+})
+
+describe('what people read', () => {
+  const says = (facts: Given, want = wanted()) => {
+    const o = given(facts)
+    return credentialsFinding(o, credentialsOf(o, want), now)
+  }
+
+  test('how long the password before works', () => {
+    expect(says({ o: { password: changed() } })).toMatchObject({
+      reason: 'InForce',
+      message:
+        'Every password that was asked for is in force. ' +
+        'The password of root before it works as well until 2026-01-02T04:50:00Z.',
+    })
+  })
+
+  test('that it could not be ended', () => {
+    const failed = changed({ state: 'failed', keepsOld: [], report: '{"error":"the server is read-only"}' })
+    const facts = { grace: 600, credentials: noted('x'), o: { password: failed } }
+    expect(says(facts)).toMatchObject({ status: 'False', reason: 'Failed' })
+    expect(says(facts).message).toContain('the server is read-only')
+  })
+
+  test('that a password was changed by hand, until a Job finds otherwise', () => {
+    const found = { onlyCompares: true, report: reported('drifted', false) }
+    const message = expect.stringContaining('Somebody changed the password of root with SQL')
+    expect(says({ credentials: noted(), o: { password: changed(found) } })).toMatchObject({
+      status: 'False',
+      reason: 'Drifted',
+      message,
+    })
+    const drifted = { credentials: noted(), reason: 'Drifted' }
+    expect(says(drifted)).toMatchObject({ reason: 'Drifted', message: 'as before' })
+    const put = changed({ keepsOld: [], report: reported('changed', false) })
+    expect(says({ ...drifted, o: { password: put } })).toMatchObject({ status: 'True', reason: 'InForce' })
+  })
+})
