@@ -68,6 +68,15 @@ test.each([
   expect(pwned()).toBe(false)
 })
 
+test.each([
+  ['KEEP_OLD', 'root user'],
+  ['KEEP_OLD', '$(id > /tmp/pwned)'],
+  ['ONLY_COMPARE', ''],
+])('password.sh refuses a %s such as %j', async (name, value) => {
+  const { report } = await db.job(db.passwordJob({}, 'root'), withEnv(name, value)).ended
+  expect(failureOf(report)).toBe(`${name} is not what this script takes: the operator should have refused it`)
+})
+
 test('(control) the pasted command of the first operator runs what the name says', async () => {
   const line = `mysqldump -u root -h shop ${evil} > /backup-shop-pv/shop-dump.sql`
   await db.shell(line).ended

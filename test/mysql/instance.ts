@@ -175,10 +175,15 @@ export class Instance {
   }
 
   passwordChange(...accounts: Account[]): Promise<Ended> {
+    return this.job(this.passwordJob({}, ...accounts)).ended
+  }
+
+  passwordJob(work: { keepOld?: Account[]; onlyCompare?: boolean }, ...accounts: Account[]): JobManifest {
     const credentials = Object.fromEntries(
       accounts.map((account) => [account, this.#credentialName(account)] as const),
     )
-    return this.job(passwordJob(this.mysql, { claimUid: this.claimUid, credentials })).ended
+    const { keepOld = [], onlyCompare = false } = work
+    return passwordJob(this.mysql, { claimUid: this.claimUid, credentials, keepOld, onlyCompare })
   }
 
   /** Runs a Job's pod once. */

@@ -21,13 +21,13 @@ test('the new password works, the old one does not, and a second run changes not
   db.setPassword('user', 'second "\'`\\ 🐬')
   const { stdout, stderr, report } = await db.passwordChange('user')
   expect(stderr).toBe('')
-  expect(passwordResult(report)?.accounts).toEqual([{ account: 'user', was: 'changed' }])
+  expect(passwordResult(report)?.accounts).toEqual([{ account: 'user', was: 'changed', old: false }])
   expect(await db.mayLogIn('ali', 'second "\'`\\ 🐬')).toBe(true)
   expect(await db.mayLogIn('ali', 'user-password')).toBe(false)
   expect(stdout + report).not.toMatch(/0x2441|\$A\$/)
   const before = await db.ask("SELECT password_last_changed FROM mysql.user WHERE user = 'ali'")
   expect(passwordResult((await db.passwordChange('user')).report)?.accounts).toEqual([
-    { account: 'user', was: 'unchanged' },
+    { account: 'user', was: 'unchanged', old: false },
   ])
   expect(await db.ask("SELECT password_last_changed FROM mysql.user WHERE user = 'ali'")).toBe(before)
 })
@@ -37,8 +37,8 @@ test('root means both roots, and both accounts can change in one run', async () 
   db.setPassword('root', 'second-root')
   db.setPassword('user', 'second-user')
   expect(passwordResult((await db.passwordChange('root', 'user')).report)?.accounts).toEqual([
-    { account: 'root', was: 'changed' },
-    { account: 'user', was: 'changed' },
+    { account: 'root', was: 'changed', old: false },
+    { account: 'user', was: 'changed', old: false },
   ])
   expect(await db.mayLogIn('root', 'second-root')).toBe(true)
   expect(await db.mayLogIn('root', 'root-password')).toBe(false)
@@ -48,7 +48,7 @@ test('root means both roots, and both accounts can change in one run', async () 
 test('a first password makes the account, with its rights', async () => {
   await db.restore({ user: false })
   expect(passwordResult((await db.passwordChange('user')).report)?.accounts).toEqual([
-    { account: 'user', was: 'new' },
+    { account: 'user', was: 'new', old: false },
   ])
   expect((await db.query('CREATE TABLE t (i INT)', 'ali', 'user-password', ['otus_database'])).code).toBe(0)
   expect((await db.query('CREATE DATABASE otusXdatabase', 'ali', 'user-password')).code).not.toBe(0)
@@ -58,7 +58,7 @@ test('an account that was dropped by hand is made again', async () => {
   await db.restore()
   await db.ask("DROP USER root@'%'")
   expect(passwordResult((await db.passwordChange('root')).report)?.accounts).toEqual([
-    { account: 'root', was: 'new' },
+    { account: 'root', was: 'new', old: false },
   ])
   expect(await db.mayLogIn('root', 'root-password')).toBe(true)
   expect((await db.query('SHOW GRANTS', 'root', 'root-password', ['--protocol=TCP'])).stdout).toContain(

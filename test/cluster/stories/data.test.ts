@@ -1,8 +1,8 @@
 /** Ten thousand rows outlive every fault, and a deletion ends with the data exactly where its policy says. */
-import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { annotations } from '../../../src/api/names.ts'
 import { release } from '../install.ts'
+import { aimAt } from './aim.ts'
 import { bothReady, replicas } from './replicas.ts'
 import {
   closeSpace,
@@ -64,30 +64,6 @@ const podIsReady = (name: string) =>
 
 const claimUid = (name: string) => place.kubectl('get', 'pvc', name, '-o', 'jsonpath={.metadata.uid}')
 
-const read = (file: string) => {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return '' // the process has ended meanwhile
-  }
-}
-
-/**
- * Takes aim at the server; the answer kills it with a signal that leaves it no time for anything. On a cluster of this
- * machine that is SIGKILL from outside; elsewhere SIGSEGV, since process 1 of a container hears no SIGKILL from within.
- */
-const aimAt = async (name: string): Promise<() => Promise<unknown>> => {
-  const { uid } = await pod(name)
-  if (place.cluster.stateDir === undefined) {
-    return () => place.kubectl('exec', `${name}-0`, '-c', 'mysql', '--', 'bash', '-c', 'kill -SEGV 1')
-  }
-  const server = readdirSync('/proc').find(
-    (pid) => read(`/proc/${pid}/comm`) === 'mysqld\n' && read(`/proc/${pid}/cgroup`).includes(`pod${uid}`),
-  )
-  if (server === undefined) throw new Error(`no mysqld of ${name}-0 on this machine`)
-  return async () => process.kill(Number(server), 'SIGKILL')
-}
-
 /** What is left of one MySQL, as `kind/name`. */
 const leftoversOf = async (name: string) => {
   const kinds = 'all,pvc,secrets,configmaps,networkpolicies,mysqls'
@@ -131,7 +107,7 @@ describe('Ten thousand rows', () => {
 
   it('survive a kill -9 of the server', async () => {
     const { uid, restarts } = await pod('ledger')
-    const crash = await aimAt('ledger')
+    const crash = await aimAt(place, 'ledger')
     // Acknowledged a moment before, so that only the logs have it.
     const last = "UPDATE shop.orders SET note = 'the last word' WHERE id = 10000"
     const after = await query(place, 'ledger', root, `${last}; ${contents}`)

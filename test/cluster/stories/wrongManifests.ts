@@ -72,6 +72,11 @@ const passwords: Record<string, Wrong> = {
     field: 'spec.user_password',
     says: ['spec.userPasswordSecretRef: is set together with spec.user_password', 'remove one'],
   },
+  'a grace period of more than a week': {
+    spec: { passwordGraceSeconds: 604_801 },
+    field: 'spec.passwordGraceSeconds',
+    says: ['604800', 'up to 7 days'],
+  },
   'a Secret of another namespace': {
     spec: { passwordSecretRef: { name: 'mine', namespace: 'kube-system' } },
     field: 'spec.passwordSecretRef.namespace',

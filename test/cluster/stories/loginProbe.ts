@@ -1,0 +1,54 @@
+/**
+ * A program that begins a login with each password 50 times a second, whether those before are over or not, until its
+ * standard input ends; then it prints what came of them. The first line of the input says where and with what:
+ * `{host, user, passwords}`.
+ */
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { logIn } from './login.ts'
+
+/** One login: when it began and ended, in milliseconds since 1970, and `granted`, `denied`, or what went wrong. */
+export interface Attempt {
+  began: number
+  ended: number
+  outcome: string
+}
+
+type Login = Parameters<typeof logIn>[0]
+
+const everyMs = 20
+/** A machine that does not keep up is not asked for more: nobody would learn anything from a queue. */
+const mostUnderWay = 50
+let ended = false
+
+const attempt = async (login: Login): Promise<Attempt> => {
+  const began = Date.now()
+  const outcome = await logIn(login).then(
+    (granted) => (granted ? 'granted' : 'denied'),
+    (error: unknown) => String(error),
+  )
+  return { began, ended: Date.now(), outcome }
+}
+
+const probe = async (login: Login): Promise<Attempt[]> => {
+  const attempts: Promise<Attempt>[] = []
+  let underWay = 0
+  while (!ended) {
+    if (underWay < mostUnderWay) {
+      underWay += 1
+      attempts.push(attempt(login).finally(() => (underWay -= 1)))
+    }
+    await sleep(everyMs)
+  }
+  return Promise.all(attempts)
+}
+
+const input = createInterface({ input: process.stdin })
+const [line] = await once(input, 'line')
+const { host, user, passwords } = JSON.parse(line)
+input.once('close', () => {
+  ended = true
+})
+const all = await Promise.all(passwords.map((password: string) => probe({ host, user, password })))
+process.stdout.write(JSON.stringify(all))
