@@ -187,7 +187,7 @@ const run = async (config: Config, log: Logger, signal: AbortSignal): Promise<vo
     onRun: onRun(metrics),
   })
   const key = await operatorKey(client, config.namespace, config.keySecret)
-  const hasher = createHasher()
+  const hasher = createHasher({ onHash: () => metrics.passwordsHashed.inc() })
   const { certificates, bundle } = await startCertificates(config, client, log)
   // Not `signal`: the work needs the caches until its end.
   const watching = new AbortController()

@@ -104,6 +104,11 @@ export const createMetrics = (sources: MetricSources) => {
       buckets: seconds,
       registers,
     }),
+    passwordsHashed: new Counter({
+      name: 'mysql_operator_passwords_hashed',
+      help: 'Passwords that were hashed; one that is in force already never is.',
+      registers,
+    }),
     reconciles: new Counter({
       name: 'mysql_operator_reconciles',
       help: 'Reconciles that ended.',

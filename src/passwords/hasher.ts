@@ -23,11 +23,13 @@ export interface HasherOptions {
   /** How many requests may wait, the one at work included: 256 of 10 ms are within a webhook's time. */
   readonly maxPending?: number
   readonly startWorker?: () => Worker
+  /** Called for each password that is about to be hashed. */
+  readonly onHash?: () => void
 }
 
 /** The worker is started with the first request, and again when it has died. It keeps no idle process alive. */
 export function createHasher(options: HasherOptions = {}): Hasher {
-  return new WorkerHasher(options.maxPending ?? 256, options.startWorker ?? startWorker)
+  return new WorkerHasher(options)
 }
 
 function startWorker(): Worker {
@@ -56,18 +58,21 @@ interface Job {
 class WorkerHasher implements Hasher {
   readonly #maxPending: number
   readonly #startWorker: () => Worker
+  readonly #onHash: () => void
   /** The first one is at the worker whenever there is any. */
   readonly #jobs: Job[] = []
   #worker: Worker | undefined
   #closed = false
 
-  constructor(maxPending: number, startWorker: () => Worker) {
-    this.#maxPending = maxPending
-    this.#startWorker = startWorker
+  constructor(options: HasherOptions) {
+    this.#maxPending = options.maxPending ?? 256
+    this.#startWorker = options.startWorker ?? startWorker
+    this.#onHash = options.onHash ?? (() => undefined)
   }
 
   async hash(password: Buffer, plugin: AuthPlugin): Promise<Credential> {
     requireUsablePassword(password)
+    this.#onHash()
     return (await this.#enqueue({ task: 'hash', plugin }, password)) as Credential
   }
 

@@ -1,9 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { copyFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createAuthority, issue, kubeconfig, writeKeyPair } from './certificates.ts'
 import type { Component, Site } from './components.ts'
 import { kubernetesServiceAddress, nodeAddress, podSubnet, serviceSubnet } from './network.ts'
+import { projectRoot } from './paths.ts'
 
 /** The only node's name. */
 export const nodeName = 'node-1'
@@ -78,17 +79,9 @@ export function auditLog(site: { stateDir: string }): string {
 }
 
 export function kubeApiserver(site: Site): Component {
-  const policy = join(site.stateDir, 'audit-policy.json')
-  const rules = [{ level: 'Metadata' }]
-  writeFileSync(
-    policy,
-    JSON.stringify({
-      apiVersion: 'audit.k8s.io/v1',
-      kind: 'Policy',
-      omitStages: ['RequestReceived'],
-      rules,
-    }),
-  )
+  // The one that the documentation recommends; a copy, so that a checkout that changes does not matter.
+  const policy = join(site.stateDir, 'audit-policy.yaml')
+  copyFileSync(join(projectRoot, 'docs/examples/audit-policy.yaml'), policy)
   return {
     name: 'kube-apiserver',
     command: [

@@ -47,6 +47,15 @@ async function failure(promise: Promise<unknown>): Promise<Error> {
 }
 
 describe('the hasher', () => {
+  test('tells of each password that it hashes, and of nothing else', async () => {
+    let hashed = 0
+    const hasher = hasherWith({ onHash: () => hashed++ })
+    const credential = await hasher.hash(secret, 'mysql_native_password')
+    await hasher.verify(secret, credential)
+    await failure(hasher.hash(Buffer.alloc(0), 'mysql_native_password'))
+    expect(hashed).toBe(1)
+  })
+
   test.each(['caching_sha2_password', 'mysql_native_password'] as const)(
     'hashes and verifies for %s',
     async (plugin) => {

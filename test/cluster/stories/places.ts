@@ -1,20 +1,20 @@
-/** Everywhere that a password could be left on a cluster of this machine: what is stored, written and running. */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { join, relative } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+/** Every place on a cluster of this machine that lasts and could hold a password: what is stored and written. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, join, relative } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import type { Cluster } from '../access.ts'
 import { auditLog } from '../controlplane.ts'
-import { release } from '../install.ts'
-import type { Search, Trace } from './traces.ts'
+import { metricsOf } from './metrics.ts'
+import type { Content } from './survey.ts'
 
-const folderOf = ({ stateDir }: Cluster, name: string): string => {
+/** A folder of the cluster on this machine's disk. */
+export const folderOf = ({ stateDir }: Cluster, name: string): string => {
   if (stateDir === undefined) throw new Error('only the disk of a cluster of this machine can be searched')
   return join(stateDir, name)
 }
 
 /** Files below a folder; what goes away meanwhile is left out. */
-const filesBelow = (folder: string): string[] => {
+export const filesBelow = (folder: string): string[] => {
   try {
     return readdirSync(folder, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
@@ -24,30 +24,30 @@ const filesBelow = (folder: string): string[] => {
   }
 }
 
-const contentOf = (file: string): Buffer => {
+/** What is in a file; nothing if it went away meanwhile. */
+export const contentOf = (file: string): Buffer => {
   try {
     return readFileSync(file)
   } catch {
-    return Buffer.alloc(0) // it went away meanwhile
+    return Buffer.alloc(0)
   }
 }
 
-/** Larger files are read piece by piece, with an overlap that no form of a secret exceeds. */
-const piece = 64 * 2 ** 20
-const overlap = 512
+const block = 64 * 2 ** 10
+const empty = Buffer.alloc(block)
 
-const inBytes = (search: Search, place: string, bytes: Buffer): Trace[] => {
-  const found: Trace[] = []
-  for (let at = 0; at < bytes.length; at += piece) {
-    found.push(...search(place, bytes.subarray(Math.max(0, at - overlap), at + piece)))
-  }
-  return found
-}
-
-const inFile = (search: Search, place: string, file: string): Trace[] => {
+/** A file unpacked, and without the zeros that databases write ahead: half of all bytes, and nothing can be in them. */
+const searchable = (file: string): Buffer => {
   const bytes = contentOf(file)
   const plain = file.endsWith('.gz') && bytes.length > 0 ? gunzipSync(bytes) : bytes
-  return inBytes(search, place, plain)
+  const blocks = Array.from({ length: Math.ceil(plain.length / block) }, (_, i) =>
+    plain.subarray(i * block, (i + 1) * block),
+  )
+  return Buffer.concat(blocks.filter((one) => !one.equals(empty)))
+}
+
+function* files(kind: string, paths: string[]): Generator<Content> {
+  for (const path of paths) yield { kind, bytes: searchable(path) }
 }
 
 const range = `
@@ -55,107 +55,64 @@ fetch('http://127.0.0.1:2379/v3/kv/range', { method: 'POST', body: '{"key":"AA==
   .then((answer) => answer.text()).then((text) => process.stdout.write(text))`
 
 /** Every key and value that etcd has now. */
-const inEtcd = async (cluster: Cluster, search: Search): Promise<Trace[]> => {
+async function* inEtcd(cluster: Cluster): AsyncGenerator<Content> {
   const { stdout } = await cluster.run(process.execPath, ['-e', range])
   const { kvs } = JSON.parse(stdout) as { kvs: { key: string; value: string }[] }
-  return kvs.flatMap(({ key, value }) => {
+  for (const { key, value } of kvs) {
     const name = Buffer.from(key, 'base64')
-    return search(`etcd ${name.toString('utf8')}`, Buffer.concat([name, Buffer.from(value, 'base64')]))
-  })
+    const bytes = Buffer.concat([name, Buffer.from(value, 'base64')])
+    yield { kind: 'etcd keys', place: `etcd ${name.toString('utf8')}`, bytes }
+  }
 }
 
-/** What etcd has had: its files hold former values and deleted keys too. */
-const inHistory = (cluster: Cluster, search: Search): Trace[] =>
-  filesBelow(folderOf(cluster, 'etcd')).flatMap((file) => inFile(search, 'etcd files', file))
-
-/** Every object of both namespaces as kubectl shows it, with managedFields; Events are among them. */
-const inObjects = async (cluster: Cluster, namespace: string, search: Search): Promise<Trace[]> => {
-  const kinds = await cluster.kubectl('api-resources', '--namespaced', '--verbs=list', '-o', 'name')
-  const list = kinds.split('\n').filter(Boolean).join(',')
-  const found = await Promise.all(
-    [namespace, release].map(async (one) => {
-      const args = ['-n', one, 'get', list, '--show-managed-fields', '-o', 'json']
-      const { items } = JSON.parse(await cluster.kubectl(...args)) as {
-        items: { kind: string; metadata: { name: string } }[]
-      }
-      return items.flatMap((item) =>
-        search(`object ${item.kind}/${item.metadata.name}`, JSON.stringify(item)),
-      )
-    }),
-  )
-  return found.flat()
+/** Every object of every type as kubectl shows it, with managedFields; Events are among them. */
+async function* inObjects(cluster: Cluster): AsyncGenerator<Content> {
+  const types = await cluster.kubectl('api-resources', '--verbs=list', '-o', 'name')
+  const list = types.split('\n').filter(Boolean).join(',')
+  const yaml = await cluster.kubectl('get', list, '-A', '--show-managed-fields', '-o', 'yaml')
+  for (const bytes of yaml.split(/^- (?=apiVersion:)/m)) {
+    const kind = /^ {2}kind: (\S+)$/m.exec(bytes)?.[1]
+    const name = /^ {4}name: (\S+)$/m.exec(bytes)?.[1]
+    yield {
+      kind: kind === 'Event' ? 'Events (YAML)' : 'objects (YAML)',
+      place: `object ${kind}/${name}`,
+      bytes,
+    }
+  }
 }
 
-const inAuditLog = (cluster: Cluster, search: Search): Trace[] =>
-  inFile(search, 'audit log', auditLog({ stateDir: folderOf(cluster, '') }))
+const volumeKind = (file: string): string => {
+  const name = basename(file)
+  if (name.endsWith('.gz')) return 'volume dump'
+  if (/^binlog\.\d+$/.test(name)) return 'volume binary log'
+  if (name.endsWith('-slow.log')) return 'volume slow log'
+  return name.endsWith('.log') ? 'volume general log' : 'volume data'
+}
 
-/** What the parts of the cluster itself write: the API server, the kubelet and the others. */
-const inComponentLogs = (cluster: Cluster, search: Search): Trace[] =>
-  filesBelow(folderOf(cluster, 'logs')).flatMap((file) => inFile(search, 'component logs', file))
-
-/** Every file of the namespace's volumes: data, redo and binary logs, and the dumps, unpacked. */
-const inVolumes = (cluster: Cluster, namespace: string, search: Search): Trace[] => {
+/** Every file of the namespace's volumes: tables, redo log, the server's logs, and the dumps. */
+function* inVolumes(cluster: Cluster, namespace: string): Generator<Content> {
   const folder = folderOf(cluster, 'volumes')
-  return filesBelow(folder)
-    .filter((file) => relative(folder, file).includes(`_${namespace}_`))
-    .flatMap((file) => inFile(search, `volume ${file.endsWith('.gz') ? 'dump' : 'file'}`, file))
+  const all = filesBelow(folder).filter((file) => relative(folder, file).includes(`_${namespace}_`))
+  for (const file of all) yield* files(volumeKind(file), [file])
+}
+
+/** What the kubelet keeps of pods beside their logs: volumes of their own, and the messages with which containers ended. */
+const kubeletFiles = (cluster: Cluster) => filesBelow(folderOf(cluster, 'kubelet/pods'))
+
+async function* inMetrics(cluster: Cluster): AsyncGenerator<Content> {
+  for (const bytes of await metricsOf(cluster)) yield { kind: 'metrics', bytes }
 }
 
 /** All places that last, one after the other. */
-export const searchEverywhere = async (
-  cluster: Cluster,
-  namespace: string,
-  search: Search,
-): Promise<Trace[]> => [
-  ...(await inEtcd(cluster, search)),
-  ...inHistory(cluster, search),
-  ...(await inObjects(cluster, namespace, search)),
-  ...inAuditLog(cluster, search),
-  ...inComponentLogs(cluster, search),
-  ...inVolumes(cluster, namespace, search),
-]
-
-const processes = (search: Search): Trace[] =>
-  readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => [
-      ...search('command line', contentOf(`/proc/${pid}/cmdline`)),
-      ...search('environment', contentOf(`/proc/${pid}/environ`)),
-    ])
-
-/** Logs of containers, which the kubelet removes together with their pods; each is read again when it has grown. */
-const containerLogs = (cluster: Cluster, search: Search) => {
-  const sizes = new Map<string, number>()
-  return (): Trace[] =>
-    filesBelow(folderOf(cluster, 'kubelet/pod-logs')).flatMap((file) => {
-      const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0
-      if (sizes.get(file) === size) return []
-      sizes.set(file, size)
-      return inFile(search, 'container log', file)
-    })
-}
-
-/**
- * Looks again and again at what does not last, until it is stopped: command lines and environments of all processes of
- * this machine, and the containers' logs. Answers what was found, each place once, and how often it looked.
- */
-export const watchProcesses = (cluster: Cluster, search: Search) => {
-  const found = new Map<string, Trace>()
-  const logs = containerLogs(cluster, search)
-  let stopped = false
-  let looks = 0
-  const loop = async () => {
-    while (!stopped) {
-      for (const trace of [...processes(search), ...logs()])
-        found.set(`${trace.secret} ${trace.place}`, trace)
-      looks += 1
-      await sleep(50)
-    }
-  }
-  const done = loop()
-  return async (): Promise<{ found: Trace[]; looks: number }> => {
-    stopped = true
-    await done
-    return { found: [...found.values()], looks }
-  }
+export async function* lastingPlaces(cluster: Cluster, namespace: string): AsyncGenerator<Content> {
+  yield* inEtcd(cluster)
+  // Former values and deleted keys too.
+  yield* files('etcd files', filesBelow(folderOf(cluster, 'etcd')))
+  yield* inObjects(cluster)
+  yield* files('audit log', [auditLog({ stateDir: folderOf(cluster, '') })])
+  // What the API server, the kubelet and the others write.
+  yield* files('component logs', filesBelow(folderOf(cluster, 'logs')))
+  yield* files('kubelet files', kubeletFiles(cluster))
+  yield* inVolumes(cluster, namespace)
+  yield* inMetrics(cluster)
 }
