@@ -174,6 +174,50 @@ describe("the operator's own writes", () => {
     }
   })
 
+  test('of a StatefulSet of somebody else: none, not even to make it its own', async () => {
+    const { namespace } = await space(cluster, 'policies')
+    const pod = { containers: [{ name: 'one', image: 'none' }] }
+    await cluster.apply({
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      metadata: { namespace, name: 'theirs' },
+      spec: {
+        replicas: 0,
+        selector: { matchLabels: { app: 'theirs' } },
+        template: { metadata: { labels: { app: 'theirs' } }, spec: pod },
+      },
+    })
+    const refusal = 'writes only objects labelled'
+    const inIt = ['-n', namespace]
+    const patch = (body: object) =>
+      asOperator([...inIt, 'patch', 'statefulset', 'theirs', '--type=merge', '-p', JSON.stringify(body)])
+    expect(await patch({ spec: { replicas: 1 } })).toContain(refusal)
+    expect(await patch({ metadata: { labels: ours } })).toContain(refusal)
+    expect(await asOperator([...inIt, 'delete', 'statefulset', 'theirs'])).toContain(refusal)
+  })
+
+  test('of rights, pods and tokens: none at all', async () => {
+    const { namespace } = await space(cluster, 'policies')
+    const inIt = ['-n', namespace]
+    const account = `--serviceaccount=${release}:${release}`
+    for (const args of [
+      ['create', 'clusterrolebinding', 'mine', '--clusterrole=cluster-admin', account],
+      [...inIt, 'create', 'rolebinding', 'mine', '--clusterrole=admin', account],
+      [...inIt, 'create', 'role', 'mine', '--verb=get', '--resource=secrets'],
+      ['patch', 'clusterrole', release, '--type=merge', '-p', '{"rules":[]}'],
+      ['patch', 'validatingadmissionpolicybinding', `${release}-own-secrets`, '--type=merge', '-p', '{}'],
+      [...inIt, 'run', 'mine', '--image=none'],
+      [...inIt, 'create', 'token', 'default'],
+      [...inIt, 'get', 'secrets'],
+      ['get', 'secrets', '-A'],
+    ]) {
+      expect([args.join(' '), await asOperator(args)]).toEqual([
+        args.join(' '),
+        expect.stringMatching(/forbidden|cannot/),
+      ])
+    }
+  })
+
   test('of a MySQL: marks, never the spec', async () => {
     const place = await space(cluster, 'policies')
     await place.apply('one', { ...idle, database: 'one' })
