@@ -6,8 +6,8 @@ import { createHasher } from '../src/passwords/hasher.ts'
 
 /**
  * What hashing passwords costs the event loop, on it and in the worker: `node bench/hashing.ts`.
- * Each case hashes 20 passwords, of as many requests that arrive in one turn of the loop, 15 times; medians
- * in milliseconds.
+ * Each case hashes 20 passwords, of as many requests that arrive in one turn of the loop. The cases take turns, so that a
+ * busy moment of the machine meets all of them. Prints medians and extremes in milliseconds.
  */
 const passwords = Array.from({ length: 20 }, (_, i) => Buffer.from(`a password of usual length ${i}`))
 const repetitions = 15
@@ -31,17 +31,13 @@ async function measure(work: () => Promise<unknown>): Promise<Measured> {
   return { total, longestDelay: delay.max / 1e6 }
 }
 
-function median(values: readonly number[]): string {
+/** Median and extremes, such as `12.3 (11.9 to 14.0)`. */
+function spread(values: readonly number[]): string {
   const sorted = values.toSorted((a, b) => a - b)
-  return (sorted[Math.floor(sorted.length / 2)] ?? 0).toFixed(1)
-}
-
-async function report(name: string, work: () => Promise<unknown>): Promise<void> {
-  const measured: Measured[] = []
-  for (let i = 0; i < repetitions; i++) measured.push(await measure(work))
-  const total = median(measured.map((m) => m.total))
-  const longestDelay = median(measured.map((m) => m.longestDelay))
-  console.log(`${name.padEnd(24)} all ${total.padStart(6)} ms, longest delay ${longestDelay.padStart(6)} ms`)
+  const [least, middle, most] = [0, Math.floor(sorted.length / 2), sorted.length - 1].map((i) =>
+    (sorted[i] ?? 0).toFixed(1),
+  )
+  return `${middle} (${least} to ${most})`
 }
 
 function oneHash(form: 'A' | 'B', rounds: number): string {
@@ -50,7 +46,7 @@ function oneHash(form: 'A' | 'B', rounds: number): string {
     hash(Buffer.from('a password of usual length'), { form, rounds })
     return performance.now() - start
   })
-  return median(times)
+  return spread(times)
 }
 
 for (const form of ['A', 'B'] as const)
@@ -59,16 +55,29 @@ for (const form of ['A', 'B'] as const)
 
 const hasher = createHasher()
 await hasher.hash(Buffer.from('the first starts the worker'), 'caching_sha2_password')
-await report('nothing', () => sleep(100))
-await report('on the event loop', () =>
-  Promise.all(
-    passwords.map(async (password) => {
-      await immediate()
-      createCredential(password, 'caching_sha2_password')
-    }),
-  ),
-)
-await report('in the worker', () =>
-  Promise.all(passwords.map((password) => hasher.hash(password, 'caching_sha2_password'))),
-)
+
+const cases: Record<string, () => Promise<unknown>> = {
+  'nothing (a pause of 100 ms)': () => sleep(100),
+  'with the worker': () =>
+    Promise.all(passwords.map((password) => hasher.hash(password, 'caching_sha2_password'))),
+  'without it, on the loop': () =>
+    Promise.all(
+      passwords.map(async (password) => {
+        await immediate()
+        createCredential(password, 'caching_sha2_password')
+      }),
+    ),
+}
+const measured = Object.entries(cases).map(([name, work]) => ({ name, work, results: [] as Measured[] }))
+for (let i = 0; i < repetitions; i++)
+  for (const { work, results } of measured) results.push(await measure(work))
+
+const line = (name: string, delay: string, total: string) =>
+  console.log(name.padEnd(30) + delay.padEnd(30) + total)
+console.log()
+line(`${passwords.length} passwords at once`, 'longest delay of the loop, ms', 'all done after, ms')
+for (const { name, results } of measured) {
+  const delays = results.map(({ longestDelay }) => longestDelay)
+  line(name, spread(delays), spread(results.map(({ total }) => total)))
+}
 await hasher.close()

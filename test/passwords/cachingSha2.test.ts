@@ -147,6 +147,16 @@ describe('the independent oracle', () => {
     }
   })
 
+  test.each([6_000, 9_000, 10_000, 16_000])('openssl passwd -5 agrees on %i rounds', (rounds) => {
+    const salt = `rounds=${rounds}$saltstring`
+    const { stdout } = spawnSync('openssl', ['passwd', '-5', '-stdin', '-salt', salt], {
+      input: 'Hello world!\n',
+      encoding: 'utf8',
+    })
+    const digest = shaCrypt256(Buffer.from('Hello world!'), Buffer.from('saltstring'), rounds)
+    expect(stdout.trim()).toBe(`$5$${salt}$${digest}`)
+  })
+
   test.each([31, 32, 33, 63, 64, 65, 128, 255, 256])('openssl passwd -5 agrees on %i bytes', (length) => {
     const password = bytesOfLength(length)
     const { stdout } = spawnSync('openssl', ['passwd', '-5', '-stdin', '-salt', 'saltstring'], {
