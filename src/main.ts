@@ -25,6 +25,7 @@ import { createMetrics, type Metrics } from './metrics.ts'
 import { operatorKey } from './operatorKey.ts'
 import { createHasher, type Hasher } from './passwords/hasher.ts'
 import { cachesProblem, type StartedCaches, startCaches } from './reconcile/caches.ts'
+import type { OperatorAccount } from './reconcile/context.ts'
 import { runController } from './reconcile/controller.ts'
 import { Recent } from './reconcile/recent.ts'
 import { until } from './reconcile/until.ts'
@@ -157,7 +158,7 @@ const reconciling =
       operatorKey: key,
       generatedPasswordLength: config.generatedPasswordLength,
       record,
-      accountsSeen: new Recent<string>(),
+      accountsSeen: new Recent<OperatorAccount>(),
       hashesSeen: new Recent<true>(),
       now: () => new Date(),
     }

@@ -2,7 +2,7 @@ import type { V1Secret } from '@kubernetes/client-node'
 import type { MySQL } from '../api/mysql.ts'
 import { type Account, defaultPasswordKey, names, operatorAccount, secretTypes } from '../api/names.ts'
 import type { Live } from '../api/resource.ts'
-import { type Credential, identifiedWith } from '../passwords/credential.ts'
+import { type AuthPlugin, type Credential, identifiedWith } from '../passwords/credential.ts'
 import { metadata, ownedMetadata } from './metadata.ts'
 
 export type SecretManifest = Live<V1Secret>
@@ -71,6 +71,10 @@ export const initSecret = (mysql: MySQL, credential: Credential): SecretManifest
     }),
   }
 }
+
+/** Is the account in SQL that {@link initSecret} made one of this plugin? */
+export const isForPlugin = (secret: Pick<SecretManifest, 'data'>, plugin: AuthPlugin): boolean =>
+  Buffer.from(secret.data?.['init.sql'] ?? '', 'base64').includes(`IDENTIFIED WITH '${plugin}' AS `)
 
 /**
  * A password's hash for the Jobs, under a name that is never used twice; it never changes and goes with the MySQL.

@@ -2,9 +2,16 @@ import type { Logger } from 'pino'
 import type { MySQL } from '../api/mysql.ts'
 import type { Client } from '../kube/client.ts'
 import type { Recorder } from '../kube/events.ts'
+import type { AuthPlugin } from '../passwords/credential.ts'
 import type { Hasher } from '../passwords/hasher.ts'
 import type { Caches } from './caches.ts'
 import type { Recent } from './recent.ts'
+
+/** What is known of the operator's account in one database. */
+export interface OperatorAccount {
+  initUid: string
+  plugin: AuthPlugin
+}
 
 /** What every reconcile needs; made once by main. */
 export interface Context {
@@ -17,8 +24,8 @@ export interface Context {
   /** Characters of a root password that is made because none was given. */
   generatedPasswordLength: number
   record: Recorder
-  /** The operator accounts that were found whole, by the MySQL's uid: the uid of the account's SQL. */
-  accountsSeen: Recent<string>
+  /** The operator accounts that were found whole, by the MySQL's uid: the uid of the account's SQL, and its plugin. */
+  accountsSeen: Recent<OperatorAccount>
   /** The hash Secrets that were found, by the MySQL's uid and their name. */
   hashesSeen: Recent<true>
   now: () => Date

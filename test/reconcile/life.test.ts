@@ -155,6 +155,29 @@ describe('a whole life', { timeout: 120_000 }, () => {
     }
   })
 
+  test('gets an operator account of the newer plugin as soon as the image has it', async () => {
+    const world = new World()
+    const { uid: _, ...metadata } = mysql({ metadata: { finalizers: [finalizer] } }).metadata
+    world.put(secret('first', 'one'))
+    const make = (image: string) =>
+      world.put({
+        ...mysql({ spec: { image, passwordSecretRef: { name: 'first', key: 'password' } } }),
+        metadata: world.get('MySQL', 'shop')?.metadata ?? metadata,
+      } as never)
+    const accountSql = () =>
+      Buffer.from(world.get('Secret', 'shop-init')?.data?.['init.sql'] ?? '', 'base64').toString()
+    make('mysql:5.7.44')
+    await settle(world, {})
+    expect(accountSql()).toContain("WITH 'mysql_native_password'")
+    make('mysql:8.0.33')
+    await settle(world, {})
+    expect(accountSql()).toContain("WITH 'caching_sha2_password'")
+    expect(accountSql()).not.toContain('mysql_native_password')
+    const template = world.get('StatefulSet', 'shop')?.spec.template
+    const { uid } = world.get('Secret', 'shop-init')?.metadata ?? {}
+    expect(Object.values(template.metadata.annotations)).toContain(uid)
+  })
+
   test('tells of a Job in its way that is not its own', async () => {
     const world = new World()
     world.put({

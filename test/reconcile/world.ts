@@ -11,17 +11,17 @@ import type { Client } from '../../src/kube/client.ts'
 import { ApiError } from '../../src/kube/errors.ts'
 import type * as kinds from '../../src/kube/kinds.ts'
 import type { Caches } from '../../src/reconcile/caches.ts'
-import type { Context } from '../../src/reconcile/context.ts'
+import type { Context, OperatorAccount } from '../../src/reconcile/context.ts'
 import { Recent } from '../../src/reconcile/recent.ts'
 import { reconcile } from '../../src/reconcile/reconcile.ts'
-import { hash } from '../desired/cases.ts'
+import { hash, nativeHash } from '../desired/cases.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: objects of every kind are walked here, as a server walks them
 type Any = any
 type Loose = TypedResource & { spec?: Any; status?: Any; data?: Any; type?: string }
 type Objects = Map<string, Loose>
 
-const forgetful = () => ({ accountsSeen: new Recent<string>(), hashesSeen: new Recent<true>() })
+const forgetful = () => ({ accountsSeen: new Recent<OperatorAccount>(), hashesSeen: new Recent<true>() })
 
 /** The operator's process ends here; what it wrote last has been stored. */
 export class Crash extends Error {}
@@ -192,7 +192,11 @@ export class World {
     const context: Context = {
       client: this.client(),
       caches: this.caches(),
-      hasher: { hash: async () => hash, verify: async () => true, close: async () => undefined },
+      hasher: {
+        hash: async (_, plugin) => (plugin === hash.plugin ? hash : nativeHash),
+        verify: async () => true,
+        close: async () => undefined,
+      },
       operatorKey: Buffer.alloc(32, 7),
       generatedPasswordLength: 31,
       record: async (_object, { reason }) => {
