@@ -19,6 +19,14 @@ import { type Log, timed } from './progress.ts'
 /** An image as a docker-archive file in the cache. */
 export type Archive = { reference: string; file: string }
 
+/** The name with registry and tag, as containerd wants it: `mysql:9.7` is `docker.io/library/mysql:9.7`. */
+export function fullReference(image: string): string {
+  const tagged = /:[^/]+$/.test(image) ? image : `${image}:latest`
+  const [first = '', ...rest] = tagged.split('/')
+  if (rest.length === 0) return `docker.io/library/${tagged}`
+  return /[.:]|^localhost$/.test(first) ? tagged : `docker.io/${tagged}`
+}
+
 /** The part of an image's configuration that a container is started with. */
 export type ImageConfig = {
   Env?: string[]
@@ -32,15 +40,16 @@ export type ImageConfig = {
  * An image from the cache, made first when the cache has none of this recipe; older ones of the same name go.
  * @param recipe all that the content depends on
  * @param make writes the archive into the file it is given
+ * @param label what its file is called; of its own where the tag is all that sets the image apart from another one
  */
 export async function cachedImage(
   log: Log,
   reference: string,
   recipe: string,
   make: (file: string) => Promise<void>,
+  label = basename(reference).replace(/:.*/, ''),
 ): Promise<Archive> {
   const folder = join(cacheFolder, 'images')
-  const label = basename(reference).replace(/:.*/, '')
   const hash = createHash('sha256').update(reference).update(recipe).digest('hex').slice(0, 16)
   const file = join(folder, `${label}.${hash}.tar`)
   if (existsSync(file)) return { reference, file }

@@ -1,11 +1,10 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Archive } from './images.ts'
+import { type Archive, fullReference } from './images.ts'
 import { findMachine, type Machine } from './machine.ts'
-import { mysqlArchive, mysqlImage } from './mysqlimage.ts'
 import { ctr } from './node.ts'
-import { operatorArchive, operatorImage } from './operatorimage.ts'
+import { ownArchive } from './ownimages.ts'
 import { stateFolder } from './paths.ts'
 import { run } from './processes.ts'
 import { type Log, timed } from './progress.ts'
@@ -19,13 +18,11 @@ export async function load(name: string, image: string, log: Log): Promise<void>
   const reference = fullReference(image)
   if (existsSync(image)) {
     await timed(log, `${image} loaded`, () => importArchive(machine, { reference, file: image }))
-  } else if (reference === operatorImage) {
-    await importImage(name, await operatorArchive(log), log)
-  } else if (reference === mysqlImage) {
-    await importImage(name, await mysqlArchive(log), log)
-  } else {
-    await timed(log, `${reference} loaded`, () => importFromBuildah(machine, reference))
+    return
   }
+  const own = await ownArchive(image, log)
+  if (own) await importImage(name, own, log)
+  else await timed(log, `${reference} loaded`, () => importFromBuildah(machine, reference))
 }
 
 /** Imports an image that the cluster does not have yet. */
@@ -58,12 +55,4 @@ function machineOf(name: string): Machine {
   if (!machine)
     throw new Error(`cluster ${name} is not up: start it with 'npm run cluster -- up --name ${name}'`)
   return machine
-}
-
-/** The name with registry and tag, as containerd wants it: `mysql:9.7` is `docker.io/library/mysql:9.7`. */
-function fullReference(image: string): string {
-  const tagged = /:[^/]+$/.test(image) ? image : `${image}:latest`
-  const [first = '', ...rest] = tagged.split('/')
-  if (rest.length === 0) return `docker.io/library/${tagged}`
-  return /[.:]|^localhost$/.test(first) ? tagged : `docker.io/${tagged}`
 }

@@ -4,8 +4,10 @@ import { withLock } from './lock.ts'
 import { run } from './processes.ts'
 import type { Log } from './progress.ts'
 
-/** What a cluster needs of the machine, and the Debian package that has it. */
-const needed: Record<string, string> = {
+/** Commands, and the Debian package that has each. */
+type Needed = Record<string, string>
+
+const clusterNeeds: Needed = {
   '/usr/lib/cni/bridge': 'containernetworking-plugins',
   buildah: 'buildah',
   conntrack: 'conntrack',
@@ -18,11 +20,14 @@ const needed: Record<string, string> = {
   runc: 'runc',
 }
 
-/** Installs those Debian packages that are missing; does nothing and asks nobody when all are there. */
-export async function installPackages(log: Log): Promise<void> {
-  if (missingPackages().length === 0) return
+/**
+ * Installs those Debian packages that are missing; does nothing and asks nobody when all are there.
+ * @param needed what a cluster needs of the machine, unless told otherwise
+ */
+export async function installPackages(log: Log, needed = clusterNeeds): Promise<void> {
+  if (missingPackages(needed).length === 0) return
   await withLock('apt', log, async () => {
-    const packages = missingPackages()
+    const packages = missingPackages(needed)
     if (packages.length === 0) return
     log(`installing ${packages.join(', ')}`)
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
@@ -35,7 +40,7 @@ export async function installPackages(log: Log): Promise<void> {
   })
 }
 
-function missingPackages(): string[] {
+function missingPackages(needed: Needed): string[] {
   return Object.entries(needed)
     .filter(([command]) => findCommand(command) === undefined)
     .map(([, name]) => name)

@@ -1,12 +1,15 @@
 import { existsSync, globSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { withLock } from '../cluster/lock.ts'
-import { mysqlArchive } from '../cluster/mysqlimage.ts'
+import { ownArchive } from '../cluster/ownimages.ts'
 import { cacheFolder } from '../cluster/paths.ts'
 import { run } from '../cluster/processes.ts'
 import { progressLog } from '../cluster/progress.ts'
 
-/** The image that the tests' resources name. With `MYSQL_ROOTFS`, a folder, `MYSQL_IMAGE` says what is in it. */
+/**
+ * The image that the tests' resources name: one that the project makes itself. With `MYSQL_ROOTFS`, a folder, the name
+ * says what is in it.
+ */
 export const mysqlImage = process.env.MYSQL_IMAGE || 'mysql:9.7'
 
 /**
@@ -16,13 +19,17 @@ export const mysqlImage = process.env.MYSQL_IMAGE || 'mysql:9.7'
 export const mysqlRootfs = async (): Promise<string> => {
   if (process.env.MYSQL_ROOTFS) return process.env.MYSQL_ROOTFS
   const log = progressLog()
-  const { file } = await mysqlArchive(log)
+  const archive = await ownArchive(mysqlImage, log)
+  if (!archive)
+    throw new Error(`MYSQL_IMAGE=${mysqlImage} is not made here: unpack it, and give MYSQL_ROOTFS`)
+  const { file } = archive
   const folder = join(cacheFolder, 'rootfs')
   const rootfs = join(folder, basename(file, '.tar'))
   if (existsSync(rootfs)) return rootfs
   return withLock(`rootfs ${rootfs}`, log, async () => {
     if (existsSync(rootfs)) return rootfs
-    for (const old of globSync('*', { cwd: folder })) rmSync(join(folder, old), { recursive: true })
+    const olderOnes = `${basename(file).replace(/\.[^.]+\.tar$/, '')}.*`
+    for (const old of globSync(olderOnes, { cwd: folder })) rmSync(join(folder, old), { recursive: true })
     const partial = `${rootfs}.partial`
     mkdirSync(join(partial, 'root'), { recursive: true })
     await run('tar', ['-xf', file, '-C', partial, 'layer.tar'])
