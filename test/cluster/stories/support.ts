@@ -128,20 +128,28 @@ export const ready = (place: Space, name: string, seconds?: number) =>
 export const gone = (place: Space, name: string, seconds = 120) =>
   eventually(`${name} is gone`, async () => (await place.get(name)) === undefined, seconds)
 
+/** Who logs in. Without TLS the client encrypts the password with the server's RSA key. */
+export interface Login {
+  user: string
+  password: string
+  tls?: false
+}
+
 /**
- * SQL over TCP and TLS as one account, run by a client inside the server's pod. The password goes in on standard input, so
- * that a search for it does not find the test's own command line.
+ * SQL over TCP, with TLS unless told otherwise, as one account, run by a client inside the server's pod. The password
+ * goes in on standard input, so that a search for it does not find the test's own command line.
  */
 export const sql = async (
   place: Space,
   name: string,
-  login: { user: string; password: string },
+  login: Login,
   statements: string,
 ): Promise<{ code: number; stdout: string; stderr: string }> => {
   const script =
     'IFS= read -r -d "" options; exec mysql --defaults-extra-file=<(printf %s "$options") --protocol=TCP -h 127.0.0.1 -N -B'
   const quoted = login.password.replaceAll('\\', '\\\\').replaceAll('"', '\\"')
-  const options = `[client]\nuser=${login.user}\npassword="${quoted}"\nssl-mode=REQUIRED\n`
+  const way = login.tls === false ? 'ssl-mode=DISABLED\nget-server-public-key' : 'ssl-mode=REQUIRED'
+  const options = `[client]\nuser=${login.user}\npassword="${quoted}"\n${way}\n`
   const args = ['-n', place.namespace, 'exec', '-i', `${name}-0`, '-c', 'mysql', '--', 'bash', '-c', script]
   return place.cluster.run('kubectl', args, { input: `${options}\0${statements}`, allowFailure: true })
 }
