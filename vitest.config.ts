@@ -29,12 +29,24 @@ export default defineConfig({
         },
       },
       {
+        // On the series before the last two, which exists for this kind of processor only.
+        test: {
+          name: 'mysql-8.0',
+          env: { MYSQL_IMAGE: 'mysql:8.0.33' },
+          include: isRootOnLinux && process.arch === 'x64' ? ['test/mysql/logins.test.ts'] : [],
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+          testTimeout: 120_000,
+          hookTimeout: 600_000,
+        },
+      },
+      {
         // Stories on a real cluster: one after the other, since each watches the same two cores.
         test: {
           name: 'cluster',
           include: ['test/cluster/**/*.test.ts'],
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
           globalSetup: ['test/cluster/stories/setup.ts'],
           testTimeout: 300_000,
           hookTimeout: 1_800_000,
