@@ -2,8 +2,9 @@
  * The first operator cut off its only dump before it had written the next one, and deleted the data whether there was a
  * dump or not. Here last dumps fail for real: one is killed half way, others find their volume full.
  */
-import { readdirSync } from 'node:fs'
+import { globSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, inject, test } from 'vitest'
 import type { MySQL } from '../../../src/api/mysql.ts'
 import { findMachine, scriptInMachine } from '../machine.ts'
@@ -29,16 +30,14 @@ const bulk = `CREATE TABLE shop.bulk (id INT PRIMARY KEY, noise VARBINARY(1024))
   INSERT INTO shop.bulk WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900)
   SELECT i, RANDOM_BYTES(1024) FROM n; INSERT INTO shop.bulk SELECT id + 900, RANDOM_BYTES(1024) FROM shop.bulk;`
 
-/** The same many times over, some 115 MB: a dump of it takes many seconds. */
-const heap = [bulk, ...Array.from({ length: 6 }, (_, i) => 1800 * 2 ** i)]
+/** The same eight times over, some 15 MB. */
+const heap = [0, 1800, 3600, 7200]
   .map((rows) =>
-    typeof rows === 'string'
-      ? rows
-      : `INSERT INTO shop.bulk SELECT id + ${rows}, RANDOM_BYTES(1024) FROM shop.bulk;`,
+    rows === 0 ? bulk : `INSERT INTO shop.bulk SELECT id + ${rows}, RANDOM_BYTES(1024) FROM shop.bulk;`,
   )
   .join(' ')
 
-// Only the disk of a cluster of this machine can be made full.
+// Only in a cluster of this machine can a disk be made full, and a process be stopped.
 const foreign = inject('cluster').context !== undefined
 
 let place: Space
@@ -63,66 +62,105 @@ const backupPod = (name: string, other = '') =>
     return pods.split('\n').find((pod) => pod !== '' && pod !== other)
   })
 
-test.concurrent('A last dump that is killed half way leaves the one before whole, and is made again', async () => {
-  const name = 'killed'
-  await place.apply(name, spec)
-  await ready(place, name)
-  await query(place, name, root, 'CREATE TABLE shop.first (id INT); INSERT INTO shop.first VALUES (1)')
-  await place.kubectl('delete', 'mysql', name, '--wait=false')
-  await gone(place, name)
-  await place.apply(name, spec)
-  const { status } = await ready(place, name)
-  const older = status?.restoredFrom ?? ''
-  expect(older).toMatch(/^killed-\d{8}T\d{6}Z\.sql\.gz$/)
-  await query(place, name, root, heap)
-  expect(await inServer(name, oldDump())).toMatch(/^-- Dump completed/)
-
-  expect(
-    await inServer(name, oldDump('timeout -s KILL 0.2')),
-    'the old line has no dump any more',
-  ).not.toContain('-- Dump completed')
-  await place.kubectl('delete', 'mysql', name, '--wait=false')
-  const victim = await backupPod(name)
-  const inBackups = async (pod: string, script: string) =>
-    (await place.attempt('exec', pod, '--', 'bash', '-c', `cd /backup-${name}-pv && ${script}`)).stdout.trim()
-  const sum = await inBackups(victim, `sha256sum ${older}`)
-  expect(sum).toMatch(/^[0-9a-f]{64} /)
-  await eventually('half of the dump is written', async () => {
-    const bytes = await inBackups(victim, 'stat -c %s *.partial')
-    return Number(bytes) > 1_000_000
-  })
-  await place.kubectl('delete', 'pod', victim, '--grace-period=0', '--force')
-
-  const next = await backupPod(name, victim)
-  expect(await inBackups(next, `sha256sum ${older}`)).toBe(sum)
-  expect(await inBackups(next, 'ls *.sql.gz')).toBe(older)
-  expect(
-    (await place.get(name))?.status?.conditions?.find(({ type }) => type === 'BackedUp')?.status,
-  ).not.toBe('True')
-  await gone(place, name)
-  const claim = `backup-${name}-pvc`
-  const newer = (await onVolume(place, claim, 'ls'))
-    .split('\n')
-    .filter((file) => file.endsWith('.gz') && file !== older)
-  expect(newer).toHaveLength(1)
-  expect(await onVolume(place, claim, `gzip -dc ${newer[0]} | tail -n 1; ls *.partial | wc -l`)).toMatch(
-    /^-- Dump completed.*\n0\n$/,
-  )
-
-  await place.apply(name, { ...spec, restore: { from: older } })
-  await ready(place, name)
-  expect(await query(place, name, root, 'SHOW TABLES FROM shop')).toBe('first')
-  expect(await query(place, name, root, 'SELECT id FROM shop.first')).toBe('1')
-})
-
-/** Puts an almost full file system where the backup volume is; answers how to take it away again. */
-const fill = async (name: string) => {
+/** The folder on this machine that is the backup volume. */
+const backupFolder = (name: string): string => {
   const { stateDir = '' } = place.cluster
   const suffix = `_${place.namespace}_backup-${name}-pvc`
   const folder = readdirSync(join(stateDir, 'volumes')).find((one) => one.endsWith(suffix))
-  const machine = findMachine(stateDir)
-  if (folder === undefined || machine === undefined) throw new Error(`no volume for the dumps of ${name}`)
-  const path = join(stateDir, 'volumes', folder)
+  if (folder === undefined) throw new Error(`no volume for the dumps of ${name}`)
+  return join(stateDir, 'volumes', folder)
+}
+
+const partialSize = (folder: string): number => {
+  const partial = readdirSync(folder).find((file) => file.endsWith('.partial'))
+  return partial === undefined ? 0 : statSync(join(folder, partial)).size
+}
+
+const dumperOf = (name: string) =>
+  globSync('/proc/[0-9]*/cmdline').find((file) => {
+    try {
+      return readFileSync(file, 'utf8').startsWith(
+        `mysqldump\0--defaults-file=/etc/mysql-operator/client/client.cnf\0--host=${name}-0.`,
+      )
+    } catch {
+      return false
+    }
+  })
+
+/** Stops mysqldump itself as soon as a megabyte of its dump is written: it stays half way, however fast the machine is. */
+const stopHalfWay = async (name: string) => {
+  const folder = backupFolder(name)
+  const deadline = Date.now() + 180_000
+  while (partialSize(folder) < 1_000_000) {
+    if (Date.now() > deadline) throw new Error(`no dump of ${name} has begun`)
+    await sleep(10)
+  }
+  const dumper = dumperOf(name)
+  if (dumper === undefined) throw new Error(`the dump of ${name} was over before it could be stopped`)
+  process.kill(Number(dumper.split('/')[2]), 'SIGSTOP')
+}
+
+test
+  .skipIf(foreign)
+  .concurrent(
+    'A last dump that is killed half way leaves the one before whole, and is made again',
+    async () => {
+      const name = 'killed'
+      await place.apply(name, spec)
+      await ready(place, name)
+      await query(place, name, root, 'CREATE TABLE shop.first (id INT); INSERT INTO shop.first VALUES (1)')
+      await place.kubectl('delete', 'mysql', name, '--wait=false')
+      await gone(place, name)
+      await place.apply(name, spec)
+      const { status } = await ready(place, name)
+      const older = status?.restoredFrom ?? ''
+      expect(older).toMatch(/^killed-\d{8}T\d{6}Z\.sql\.gz$/)
+      await query(place, name, root, heap)
+      expect(await inServer(name, oldDump())).toMatch(/^-- Dump completed/)
+
+      expect(
+        await inServer(name, oldDump('ulimit -f 1000;')),
+        'the old line, killed at the first megabyte, has no dump any more',
+      ).not.toContain('-- Dump completed')
+      await place.kubectl('delete', 'mysql', name, '--wait=false')
+      await stopHalfWay(name)
+      const victim = await backupPod(name)
+      const inBackups = async (pod: string, script: string) =>
+        (
+          await place.attempt('exec', pod, '--', 'bash', '-c', `cd /backup-${name}-pv && ${script}`)
+        ).stdout.trim()
+      const sum = await inBackups(victim, `sha256sum ${older}`)
+      expect(sum).toMatch(/^[0-9a-f]{64} /)
+      await place.kubectl('delete', 'pod', victim, '--grace-period=0', '--force')
+
+      const next = await backupPod(name, victim)
+      expect(await inBackups(next, `sha256sum ${older}`)).toBe(sum)
+      expect(await inBackups(next, 'ls *.sql.gz')).toBe(older)
+      expect(
+        (await place.get(name))?.status?.conditions?.find(({ type }) => type === 'BackedUp')?.status,
+      ).not.toBe('True')
+      await gone(place, name)
+      const claim = `backup-${name}-pvc`
+      const newer = (await onVolume(place, claim, 'ls'))
+        .split('\n')
+        .filter((file) => file.endsWith('.gz') && file !== older)
+      expect(newer).toHaveLength(1)
+      expect(await onVolume(place, claim, `gzip -dc ${newer[0]} | tail -n 1; ls *.partial | wc -l`)).toMatch(
+        /^-- Dump completed.*\n0\n$/,
+      )
+
+      await place.apply(name, { ...spec, restore: { from: older } })
+      await ready(place, name)
+      expect(await query(place, name, root, 'SHOW TABLES FROM shop')).toBe('first')
+      expect(await query(place, name, root, 'SELECT id FROM shop.first')).toBe('1')
+    },
+  )
+
+/** Puts an almost full file system where the backup volume is; answers how to take it away again. */
+const fill = async (name: string) => {
+  const path = backupFolder(name)
+  const machine = findMachine(place.cluster.stateDir ?? '')
+  if (machine === undefined) throw new Error('the machine of the cluster is not up')
   await scriptInMachine(machine, `mount -t tmpfs -o size=64k,mode=0777 full '${path}'`)
   return () => scriptInMachine(machine, `umount '${path}'`)
 }
