@@ -21,6 +21,8 @@ export interface Config {
   certificateFolder: string
   /** Namespaces to watch; empty: all. */
   watchNamespaces: readonly string[]
+  /** How long a replica that ends serves on, in seconds, so that nobody is sent to it any more when it closes. */
+  drainSeconds: number
   /** Ask for a token with the right to `get` the path /metrics. */
   protectMetrics: boolean
   logLevel: string
@@ -44,6 +46,8 @@ const schema = {
     WEBHOOK_CONFIGURATION: { ...name, default: 'mysql-operator' },
     CERTIFICATE_FOLDER: { type: 'string', default: '' },
     WATCH_NAMESPACES: { type: 'string', pattern: '^([a-z0-9-]+(,[a-z0-9-]+)*)?$', default: '' },
+    // Outside of a cluster there is no other replica that anybody could go to.
+    DRAIN_SECONDS: { type: 'integer', minimum: 0, default: 0 },
     PROTECT_METRICS: { type: 'boolean', default: false },
     LOG_LEVEL: { type: 'string', enum: ['debug', 'info', 'warn', 'error'], default: 'info' },
     GENERATED_PASSWORD_LENGTH: { type: 'integer', ...generatedLength },
@@ -61,6 +65,7 @@ interface Environment {
   WEBHOOK_CONFIGURATION: string
   CERTIFICATE_FOLDER: string
   WATCH_NAMESPACES: string
+  DRAIN_SECONDS: number
   PROTECT_METRICS: boolean
   LOG_LEVEL: string
   GENERATED_PASSWORD_LENGTH: number
@@ -87,6 +92,7 @@ export const readConfig = (environment: NodeJS.ProcessEnv): Config => {
     webhookConfiguration: values.WEBHOOK_CONFIGURATION,
     certificateFolder: values.CERTIFICATE_FOLDER,
     watchNamespaces: values.WATCH_NAMESPACES === '' ? [] : values.WATCH_NAMESPACES.split(','),
+    drainSeconds: values.DRAIN_SECONDS,
     protectMetrics: values.PROTECT_METRICS,
     logLevel: values.LOG_LEVEL,
     generatedPasswordLength: values.GENERATED_PASSWORD_LENGTH,

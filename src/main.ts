@@ -3,16 +3,23 @@ import { randomBytes } from 'node:crypto'
 import type { Logger } from 'pino'
 import { createBudget } from './admission/budget.ts'
 import { keepCaBundle } from './admission/caBundle.ts'
-import { keepCertificates, mounted, selfMade } from './admission/certificates.ts'
+import {
+  type Certificate,
+  type Certificates,
+  keepCertificates,
+  mounted,
+  selfMade,
+} from './admission/certificates.ts'
 import { createLook } from './admission/lookups.ts'
 import { mutate } from './admission/mutate.ts'
+import type { Periodic } from './admission/periodic.ts'
 import { admissionRoutes } from './admission/routes.ts'
 import { validate } from './admission/validate.ts'
 import { type Config, readConfig } from './config.ts'
 import { healthRoutes } from './http/health.ts'
 import { metricsRoutes } from './http/metrics.ts'
 import { reconcileRoutes } from './http/reconcile.ts'
-import { createServer, serveDuring } from './http/server.ts'
+import { createServer, type Server, serveDuring } from './http/server.ts'
 import { type Client, createClient } from './kube/client.ts'
 import { orAborted } from './kube/clock.ts'
 import { connect } from './kube/config.ts'
@@ -52,7 +59,6 @@ const startCertificates = async (config: Config, client: Client, log: Logger) =>
     onError: (err) =>
       log.error({ err }, 'the CA could not be written into the webhook configurations; tried again'),
   })
-  certificates.onChange(() => void bundle.run())
   await bundle.run()
   return { certificates, bundle }
 }
@@ -72,7 +78,9 @@ interface Parts {
   client: Client
   key: Buffer
   hasher: Hasher
-  certificates: Awaited<ReturnType<typeof keepCertificates>>
+  certificates: Certificates
+  /** Looks whether the webhook configurations trust the certificates. */
+  bundle: Periodic
   caches: StartedCaches
 }
 
@@ -95,14 +103,19 @@ const admission = ({ config, client, key, hasher, metrics, log }: Parts) =>
 
 const expired = (end: Date) => (end.getTime() > Date.now() ? undefined : `expired at ${end.toISOString()}`)
 
-const health = ({ caches, certificates }: Parts, signal: AbortSignal) =>
+/** For people who look at `/readyz?verbose`; the metrics have the same in seconds. */
+const validity = ({ expires, authorityExpires }: Certificate) =>
+  `until ${expires.toISOString()}, its authority ${authorityExpires ? `until ${authorityExpires.toISOString()}` : 'is not known'}`
+
+const health = ({ caches, certificates }: Parts, draining: () => boolean) =>
   healthRoutes({
     live: { process: () => undefined },
     ready: {
-      running: () => (signal.aborted ? 'the process is being stopped' : undefined),
+      running: () => (draining() ? 'the process is being stopped' : undefined),
       caches: () => cachesProblem(caches),
       certificate: () => expired(certificates.current().expires),
     },
+    notes: { certificate: () => validity(certificates.current()) },
   })
 
 const measurements = ({ config, client, metrics: { registry } }: Parts) =>
@@ -113,16 +126,24 @@ const measurements = ({ config, client, metrics: { registry } }: Parts) =>
   })
 
 /** A server that listens, with the certificate that is current. */
-const startServer = async (parts: Parts, signal: AbortSignal) => {
-  const { config, log, client, certificates, caches } = parts
+const startServer = async (parts: Parts) => {
+  const { config, log, client, certificates, bundle, caches } = parts
   const routes = [
     admission(parts),
-    health(parts, signal),
+    health(parts, () => server.draining()),
     measurements(parts),
     reconcileRoutes({ client, until: (...args) => until(caches, ...args) }),
   ]
-  const server = await createServer(certificates.current(), routes, log)
-  certificates.onChange((pair) => server.swap(pair))
+  const server: Server = await createServer(certificates.current(), routes, log)
+  const follow = async () => {
+    // First those who have to trust it.
+    await bundle.run()
+    const { expires, authorityExpires } = certificates.current()
+    server.swap(certificates.current())
+    log.info({ expires, authorityExpires }, 'the certificate, or what clients are told to trust, has changed')
+  }
+  const onError = (err: unknown) => log.error({ err }, 'the certificate could not be taken into use')
+  certificates.onChange(() => void follow().catch(onError))
   await server.listen(config.port)
   log.info({ port: config.port }, 'listening')
   return server
@@ -198,10 +219,11 @@ const run = async (config: Config, log: Logger, signal: AbortSignal): Promise<vo
     onError: (err, kind) => log.warn({ err, kind }, 'the cache could not be kept up to date; tried again'),
   })
 
-  const parts = { config, log, metrics, client, key, hasher, certificates, caches }
-  const server = await startServer(parts, signal)
+  const parts = { config, log, metrics, client, key, hasher, certificates, bundle, caches }
+  const server = await startServer(parts)
   const work = reconciling(parts, fenced, queue)
-  await serveDuring(server, signal, () => lead({ election, acquired, work, signal }))
+  const leading = () => lead({ election, acquired, work, signal })
+  await serveDuring(server, signal, leading, { drainMs: config.drainSeconds * 1000 })
   bundle.stop()
   certificates.stop()
   watching.abort()

@@ -47,7 +47,9 @@ export const createMetrics = (sources: MetricSources) => {
       registers,
       collect() {
         const value = read()
-        if (value !== undefined) this.set(value)
+        // Otherwise it would be 0, which somebody takes for 1970.
+        if (value === undefined) this.remove()
+        else this.set(value)
       },
     })
   const counter = (name: string, help: string, read: () => number) =>

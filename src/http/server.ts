@@ -3,6 +3,7 @@ import { networkInterfaces } from 'node:os'
 import type { SecureContextOptions } from 'node:tls'
 import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
+import { type Clock, sleep, systemClock } from '../kube/clock.ts'
 
 /** The serving certificate and its key, PEM. */
 type Served = Required<Pick<SecureContextOptions, 'cert' | 'key'>>
@@ -14,6 +15,8 @@ export interface Server {
   swap(pair: Served): void
   /** From now on every answer ends its connection, so that the API server opens its next one to another replica. */
   drain(): void
+  /** Whether it drains: then this replica must not be found ready. */
+  draining(): boolean
   /** Stops listening and finishes what is under way; what takes longer than `limitMs` (10 s) is broken off. */
   close(limitMs?: number): Promise<void>
 }
@@ -127,8 +130,10 @@ export const createServer = async (
       server.setSecureContext({ cert, key, minVersion: 'TLSv1.2' })
     },
     drain: () => {
+      if (!draining) log.info('draining: from now on not ready, and clients are sent to another replica')
       draining = true
     },
+    draining: () => draining,
     close: async (limitMs = 10_000) => {
       const limit = Promise.withResolvers<void>()
       const timer = setTimeout(() => {
@@ -146,23 +151,38 @@ export const createServer = async (
   }
 }
 
+export interface ServeOptions {
+  /** Nobody comes any more so long after the Service has heard that this replica is not ready, in milliseconds. */
+  drainMs: number
+  clock?: Clock
+}
+
 /**
- * Runs `task` while `server` serves. Connections are told to end as soon as `signal` aborts, since the task may take a
- * while to end; when it has ended, or failed, what is under way is finished.
+ * Runs `task` while `server` serves, and drains it when `signal` aborts or the task has ended or failed, whichever is
+ * first: for `drainMs` requests are still answered, old connections are told to end, and readiness fails, so that the
+ * API server comes to another replica. Then what is under way is finished. A client does not send a review again when
+ * its connection is refused or broken, so nothing is closed that somebody may be about to use.
  */
 export const serveDuring = async (
   server: Pick<Server, 'drain' | 'close'>,
   signal: AbortSignal,
   task: () => Promise<void>,
+  { drainMs, clock = systemClock }: ServeOptions,
 ): Promise<void> => {
-  const onAbort = () => server.drain()
-  signal.addEventListener('abort', onAbort, { once: true })
-  if (signal.aborted) onAbort()
+  let drained: Promise<void> | undefined
+  const drain = () => {
+    if (drained) return
+    server.drain()
+    drained = sleep(clock, drainMs)
+  }
+  signal.addEventListener('abort', drain, { once: true })
+  if (signal.aborted) drain()
   try {
     await task()
   } finally {
-    signal.removeEventListener('abort', onAbort)
-    server.drain()
+    signal.removeEventListener('abort', drain)
+    drain()
+    await drained
     await server.close()
   }
 }

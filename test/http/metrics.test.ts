@@ -49,6 +49,8 @@ describe('GET /metrics', () => {
     // Totals are read anew each time, not added up.
     expect((await get()).body).toContain('\nmysql_operator_cache_failures_total 4\n')
     expect(body).toContain('\nmysql_operator_certificate_expiry_seconds 5\n')
+    // What is not known is not there, rather than 0.
+    expect(body).not.toMatch(/^mysql_operator_authority_expiry_seconds /m)
     expect(body).toContain('\nprocess_cpu_seconds_total ')
     expect(body.endsWith('# EOF\n')).toBe(true)
   })

@@ -1,38 +1,59 @@
 import { describe, expect, test } from 'vitest'
 import { serveDuring } from '../../src/http/server.ts'
+import { FakeClock } from '../kube/fakeClock.ts'
 
 describe('serving while something else is done', () => {
-  const start = () => {
+  const start = (drainMs = 10_000) => {
     const steps: string[] = []
     const server = {
       drain: () => void steps.push('drain'),
       close: async () => void steps.push('close'),
     }
-    return { steps, server, stop: new AbortController() }
+    const [stop, clock] = [new AbortController(), new FakeClock()]
+    const serve = (task: () => Promise<void>) => serveDuring(server, stop.signal, task, { drainMs, clock })
+    return { steps, serve, stop, clock }
   }
 
-  test('drains as soon as the end is asked for, and closes when the other is done', async () => {
-    const { steps, server, stop } = start()
+  test('drains as soon as the end is asked for, and closes when both the other is done and time is over', async () => {
+    const { steps, serve, stop, clock } = start()
     const task = Promise.withResolvers<void>()
-    const over = serveDuring(server, stop.signal, () => task.promise)
+    const over = serve(() => task.promise)
     expect(steps).toEqual([])
     stop.abort()
     expect(steps).toEqual(['drain'])
+    await clock.advance(20_000)
+    expect(steps).toEqual(['drain'])
     task.resolve()
     await over
-    expect(steps.at(-1)).toBe('close')
+    expect(steps).toEqual(['drain', 'close'])
+  })
+
+  test('serves on for the whole time, which begins with the end and not with that of the other', async () => {
+    const { steps, serve, stop, clock } = start()
+    const over = serve(async () => {})
+    stop.abort()
+    await clock.advance(9_999)
+    expect(steps).toEqual(['drain'])
+    await clock.advance(1)
+    await over
+    expect(steps).toEqual(['drain', 'close'])
   })
 
   test('drains at once when the end was asked for before', async () => {
-    const { steps, server, stop } = start()
+    const { steps, serve, stop } = start(0)
     stop.abort()
-    await serveDuring(server, stop.signal, async () => expect(steps).toEqual(['drain']))
+    const over = serve(async () => expect(steps).toEqual(['drain']))
+    await expect(Promise.race([over, Promise.resolve('not closed')])).resolves.toBe('not closed')
   })
 
-  test('finishes what is under way also when the other fails, and tells of that failure', async () => {
-    const { steps, server, stop } = start()
-    const lost = serveDuring(server, stop.signal, () => Promise.reject(new Error('the Lease is lost')))
-    await expect(lost).rejects.toThrow('the Lease is lost')
+  test('drains as long when the other fails, and tells of that failure in the end', async () => {
+    const { steps, serve, clock } = start()
+    const lost = serve(() => Promise.reject(new Error('the Lease is lost')))
+    const told = expect(lost).rejects.toThrow('the Lease is lost')
+    await clock.advance(9_999)
+    expect(steps).toEqual(['drain'])
+    await clock.advance(1)
+    await told
     expect(steps).toEqual(['drain', 'close'])
   })
 })

@@ -56,6 +56,7 @@ const start = async () => {
       healthRoutes({
         live: {},
         ready: { caches: () => 'the first lists have not arrived', lease: () => undefined },
+        notes: { lease: () => 'until tomorrow', caches: () => 'only of what is fine' },
       }),
       async (app) => {
         app.get('/slow', async () => {
@@ -177,7 +178,8 @@ describe('health', () => {
 
   test('lists every check when asked for more', async () => {
     const { app } = await start()
-    expect((await app.inject('/readyz?verbose')).body).toContain('[+]lease ok\n')
+    expect((await app.inject('/readyz?verbose')).body).toContain('[+]lease ok: until tomorrow\n')
+    expect((await app.inject('/readyz?verbose')).body).not.toContain('only of what is fine')
   })
 })
 

@@ -70,7 +70,8 @@ describe('rights', () => {
   test('on webhook configurations: its own two by name, and none where cert-manager keeps the CA', () => {
     const on = (objects: Rendered[]) =>
       rulesOf(objects).filter((rule) => rule.apiGroups?.includes('admissionregistration.k8s.io'))
-    expect(on(byDefault)).toMatchObject([{ resourceNames: [release], verbs: ['get', 'patch'] }])
+    const verbs = ['get', 'list', 'watch', 'patch']
+    expect(on(byDefault)).toMatchObject([{ resourceNames: [release], verbs }])
     expect(on(everything)).toEqual([])
   })
 
@@ -133,8 +134,12 @@ describe('the pod', () => {
   test('is replaced without a moment in which nobody answers', () => {
     const { spec } = find(byDefault, 'Deployment')
     expect(spec.strategy.rollingUpdate).toEqual({ maxUnavailable: 0, maxSurge: 1 })
-    const [{ lifecycle, readinessProbe }] = spec.template.spec.containers
-    expect(lifecycle.preStop.sleep.seconds).toBeLessThan(spec.template.spec.terminationGracePeriodSeconds)
+    const [{ readinessProbe }] = spec.template.spec.containers
+    const { drainSeconds } = environment(byDefault)
+    expect(spec.template.spec.terminationGracePeriodSeconds).toBeGreaterThan(drainSeconds + 10)
+    // A replica that lost the Lease is found out before it closes; time for everybody to hear of it is left.
+    const { periodSeconds, failureThreshold } = readinessProbe
+    expect(periodSeconds * failureThreshold).toBeLessThan(drainSeconds - 2)
     expect(readinessProbe.httpGet).toEqual({ path: '/readyz', port: 'https', scheme: 'HTTPS' })
   })
 
@@ -218,7 +223,7 @@ describe('the values', () => {
     ['a misspelt one inside another', { 'image.tags': 'x' }, /tags/],
     ['an unknown level of the log', { logLevel: 'loud' }, /logLevel/],
     ['the own namespace among the watched', { watchNamespaces: [namespace] }, /own namespace/],
-    ['a stop shorter than its own beginning', { terminationGracePeriodSeconds: 10 }, /preStopSeconds/],
+    ['a stop shorter than what it has to hold', { terminationGracePeriodSeconds: 29 }, /drainSeconds/],
     ['an account that is neither made nor named', { 'serviceAccount.create': false }, /serviceAccount/],
   ])('refuse %s', async (_, values: Record<string, unknown>, said) => {
     await expect(render(values)).rejects.toThrow(said)

@@ -48,10 +48,18 @@ describe('After helm install', () => {
       }
       const { code, body } = await get('/readyz?verbose')
       expect(code).toBe(200)
-      expect(body).toMatch(/^(\[\+\]\S+ ok\n)+ok\n$/)
+      expect(body).toMatch(/^(\[\+\]\S+ ok(: .*)?\n)+ok\n$/)
+      expect(body).toMatch(/^\[\+\]certificate ok: until 20.*Z, its authority until 20.*Z$/m)
       const metrics = await get('/metrics')
       expect(metrics.code).toBe(200)
       expect(metrics.body).toMatch(/^process_resident_memory_bytes \d+/m)
+      // Both are valid for more than a day.
+      for (const what of ['certificate', 'authority']) {
+        const end = new RegExp(`^mysql_operator_${what}_expiry_seconds (\\d+)$`, 'm').exec(
+          String(metrics.body),
+        )?.[1]
+        expect(Number(end)).toBeGreaterThan(Date.now() / 1000 + 86_400)
+      }
       expect(metrics.body).toMatch(/^# EOF\n$/m)
     }
   })
