@@ -38,6 +38,10 @@ export const isDue = (cert: string, now: number): boolean => {
 
 const isExpired = (cert: string, now: number) => new X509Certificate(cert).validToDate.getTime() <= now
 
+/** Neither expired nor, since the clock was set back, of the future: others believe what it signs. */
+const isValid = (cert: string, now: number) =>
+  new X509Certificate(cert).validFromDate.getTime() <= now && !isExpired(cert, now)
+
 const isPublished = (cert: string, now: number) =>
   now >= new X509Certificate(cert).validFromDate.getTime() + skew + publishing
 
@@ -50,21 +54,28 @@ export const advance = async (
   now: number,
   make: () => Promise<KeyPair>,
 ): Promise<Authority | undefined> => {
-  const { signer, next } = authority
+  const { signer } = authority
+  const next = authority.next && isValid(authority.next.cert, now) ? authority.next : undefined
   const trusted = authority.trusted.filter((cert) => !isExpired(cert, now))
-  if (next && (isPublished(next.cert, now) || isExpired(signer.cert, now)))
+  const signs = isValid(signer.cert, now)
+  if (next && (isPublished(next.cert, now) || !signs))
     return { signer: next, trusted: union([next.cert], trusted) }
-  if (isExpired(signer.cert, now)) {
-    // Nothing was running for months. Who trusted the old one trusts nobody now, so there is nothing to wait for.
+  if (!signs) {
+    // Nothing was running for months, or the clock was wrong. Who trusted the old one trusts nobody now, so there is
+    // nothing to wait for.
     const fresh = await make()
     return { signer: fresh, trusted: union([fresh.cert], trusted) }
   }
-  if (!next && isDue(signer.cert, now)) {
-    const fresh = await make()
-    return { signer, next: fresh, trusted: union(trusted, [fresh.cert]) }
-  }
+  if (!next && isDue(signer.cert, now)) return stage({ signer, trusted }, await make())
   return trusted.length === authority.trusted.length ? undefined : { ...authority, trusted }
 }
+
+/** Trusted from now on, so that it can sign later. */
+const stage = ({ signer, trusted }: Authority, next: KeyPair): Authority => ({
+  signer,
+  next,
+  trusted: union(trusted, [next.cert]),
+})
 
 /** Without doubles. */
 const union = (a: readonly string[], b: readonly string[]) => [...new Set([...a, ...b])]
@@ -99,19 +110,17 @@ export interface AuthorityOptions {
 
 /**
  * Reads the Secret, makes it where it is missing, and takes the rotation's next step where one is due. Every replica may do
- * so at any time: whoever writes second finds what the first one wrote. `known` is what this replica trusted before.
+ * so at any time: whoever writes second finds what the first one wrote. `known` is what this replica read before: somebody
+ * who deletes the Secret gets a new CA, which is trusted first and signs later like any other.
  */
-export const readAuthority = async (
-  options: AuthorityOptions,
-  known: readonly string[] = [],
-): Promise<Authority> => {
+export const readAuthority = async (options: AuthorityOptions, known?: Authority): Promise<Authority> => {
   const ref = { namespace: options.namespace, name: options.secretName }
   const { client, now } = options
   const make = () => makeAuthority(now())
   for (let tries = 1; ; tries++) {
     const secret = await client.get(Secret, ref)
     try {
-      if (!secret) return await create(client, ref, await make(), known)
+      if (!secret) return await create(client, ref, await first(known, now(), make))
       const authority = parse(secret)
       const advanced = await advance(authority, now(), make)
       if (!advanced) return authority
@@ -123,13 +132,22 @@ export const readAuthority = async (
   }
 }
 
+/** What is put where nothing is. */
+const first = async (
+  known: Authority | undefined,
+  now: number,
+  make: () => Promise<KeyPair>,
+): Promise<Authority> => {
+  const fresh = await make()
+  if (known && isValid(known.signer.cert, now)) return stage(known, fresh)
+  return { signer: fresh, trusted: union([fresh.cert], known?.trusted ?? []) }
+}
+
 const create = async (
   client: AuthorityOptions['client'],
   ref: Required<Ref>,
-  signer: KeyPair,
-  known: readonly string[],
+  authority: Authority,
 ): Promise<Authority> => {
-  const authority = { signer, trusted: union([signer.cert], known) }
   await client.create(Secret, {
     apiVersion: 'v1',
     kind: 'Secret',

@@ -2,7 +2,8 @@
 
 import type { TypedResource } from '../api/resource.ts'
 import type { Client, JsonPatchOperation } from '../kube/client.ts'
-import type { Clock } from '../kube/clock.ts'
+import { type Clock, systemClock } from '../kube/clock.ts'
+import { Informer } from '../kube/informer.ts'
 import { type Kind, MutatingWebhookConfiguration, ValidatingWebhookConfiguration } from '../kube/kinds.ts'
 import { type Periodic, periodic } from './periodic.ts'
 
@@ -49,7 +50,7 @@ const changes = ({ webhooks = [] }: Configuration, bundle: string): JsonPatchOpe
 }
 
 export interface CaBundleOptions {
-  client: Patcher
+  client: Client
   /** Name of both configurations. */
   name: string
   /** What clients are to trust, PEM; undefined: somebody else writes it there. */
@@ -57,22 +58,25 @@ export interface CaBundleOptions {
   /** Looks whether there is a newer bundle than this replica knows; false if that could not be found out. */
   refresh: () => Promise<boolean>
   onError: (error: unknown) => void
-  /** Looked at again after so many milliseconds; 10 minutes. */
-  everyMs?: number
   clock?: Clock
 }
 
-/** Looks at the configurations now and then, and whenever `run` is called. */
+/** Without an event the configurations are looked at again after so long, and after a failure, in milliseconds. */
+const [everyMs, retryMs] = [600_000, 15_000]
+
+/**
+ * Looks at the configurations whenever `run` is called, when somebody changes them, and now and then. Until the CA is
+ * back no MySQL can be written, so waiting for the next look would not do.
+ */
 export const keepCaBundle = ({
   client,
   name,
   bundle,
   refresh,
   onError,
-  everyMs = 600_000,
-  clock,
-}: CaBundleOptions): Periodic =>
-  periodic(
+  clock = systemClock,
+}: CaBundleOptions): Periodic => {
+  const looks = periodic(
     async () => {
       const known = bundle()
       if (known === undefined) return
@@ -83,5 +87,25 @@ export const keepCaBundle = ({
         return bundle() ?? known
       })
     },
-    { everyMs, retryMs: 15_000, onError, clock },
+    { everyMs, retryMs, onError, clock },
   )
+  const watching = new AbortController()
+  // Not where somebody else publishes it: then there is no right to look either.
+  for (const kind of bundle() === undefined ? [] : kinds) {
+    const informer = new Informer(client, kind, {
+      fieldSelector: `metadata.name=${name}`,
+      metadataOnly: true,
+      onError,
+      clock,
+    })
+    informer.onChange((_object, _previous, deleted) => void (deleted || looks.run()))
+    informer.start(watching.signal)
+  }
+  return {
+    run: looks.run,
+    stop: () => {
+      watching.abort()
+      looks.stop()
+    },
+  }
+}

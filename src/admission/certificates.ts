@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { generate } from 'selfsigned'
 import { type Clock, systemClock } from '../kube/clock.ts'
 import {
@@ -57,7 +58,7 @@ export const selfMade = (options: SelfMadeOptions): CertificateSource => {
   const isStale = () => now() < readAt || now() - readAt >= rereadMs
   return async (before, thorough) => {
     if (!authority || thorough || isStale() || !before || isDue(before.cert, now())) {
-      authority = await readAuthority(options, authority?.trusted)
+      authority = await readAuthority(options, authority)
       readAt = now()
     }
     const { signer, trusted } = authority
@@ -110,13 +111,13 @@ export const mounted =
       read('tls.key'),
       read('ca.crt').catch(ifMissing),
     ])
-    if (before?.cert === cert && before.key === key) return before
     // The three are replaced together, but were read one after the other.
     if (!belongTogether({ cert, key }))
       throw new Error(
         `tls.crt and tls.key in ${folder} do not belong together: check the Secret that is mounted there`,
       )
-    return describe({ cert, key }, undefined, authority)
+    const found = describe({ cert, key }, undefined, authority)
+    return isDeepStrictEqual(found, before) ? (before ?? found) : found
   }
 
 const ifMissing = (error: NodeJS.ErrnoException) => {

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto'
+import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   type Authority,
@@ -69,14 +70,32 @@ describe('the authority', () => {
     }
   })
 
-  test('that was deleted is made anew, and what was trusted before still is', async () => {
+  test('that was deleted is made anew, but signs only when it was trusted for an hour', async () => {
     const before = await readAuthority(options(() => start))
     server.store.drop(`${secrets}/ca`)
     const after = await readAuthority(
       options(() => start),
-      before.trusted,
+      before,
     )
-    expect(after.trusted).toEqual([after.signer.cert, before.signer.cert])
+    expect(after.signer).toEqual(before.signer)
+    expect(after.trusted).toEqual([before.signer.cert, after.next?.cert])
+    const later = await readAuthority(
+      options(() => start + day / 12),
+      after,
+    )
+    expect(later.signer).toEqual(after.next)
+    expect(later.next).toBeUndefined()
+  })
+
+  test('that was deleted long ago, and has expired since, signs no more', async () => {
+    const before = await readAuthority(options(() => start))
+    server.store.drop(`${secrets}/ca`)
+    const after = await readAuthority(
+      options(() => start + 366 * day),
+      before,
+    )
+    expect(after.signer).not.toEqual(before.signer)
+    expect(after.next).toBeUndefined()
   })
 })
 
@@ -126,6 +145,60 @@ describe('a rotation', () => {
       trusted = authority.trusted
       expect(trusted.length).toBeLessThanOrEqual(3)
     }
+  })
+})
+
+describe('a clock that is set', () => {
+  const isValid = (cert: string, now: number) =>
+    x509(cert).validFromDate.getTime() <= now && now < x509(cert).validToDate.getTime()
+
+  test('back, by as much as it was ahead when the CA was made: that CA is of no use, and goes', async () => {
+    const ahead = await readAuthority(options(() => start + 100 * day))
+    const after = await readAuthority(options(() => start))
+    expect(after.signer.cert).not.toBe(ahead.signer.cert)
+    expect(isValid(after.signer.cert, start)).toBe(true)
+    // It signed while the clock was wrong.
+    expect(after.trusted).toContain(ahead.signer.cert)
+  })
+
+  test('back during a rotation: a CA of the future never signs, and a new one is made instead', async () => {
+    const due = start + 245 * day
+    await readAuthority(options(() => start))
+    const staged = await readAuthority(options(() => due))
+    const back = await readAuthority(options(() => due - day))
+    expect(back.signer).toEqual(staged.signer)
+    expect(back.next?.cert).not.toBe(staged.next?.cert)
+    expect(isValid(back.next?.cert ?? '', due - day)).toBe(true)
+  })
+
+  test('anyhow: what signs is valid then and trusted, and was trusted before unless there was no choice', async () => {
+    const hours = fc.oneof(
+      fc.integer({ min: 0, max: 48 }),
+      fc.integer({ min: -20_000, max: 20_000 }),
+      fc.constantFrom(-1, 1, 2, 245 * 24, -365 * 24),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(hours, { minLength: 1, maxLength: 12 }), async (jumps) => {
+        let now = start
+        const make = () => makeAuthority(now)
+        const made = await make()
+        let authority: Authority = { signer: made, trusted: [made.cert] }
+        for (const jump of jumps) {
+          now += jump * 3_600_000
+          const before = authority
+          // One step at a time, as replicas take them; in the end there is none left.
+          for (let next: Authority | undefined = before, steps = 0; next; steps++) {
+            authority = next
+            expect(steps).toBeLessThan(4)
+            next = await advance(authority, now, make)
+          }
+          expect(isValid(authority.signer.cert, now)).toBe(true)
+          expect(authority.trusted).toContain(authority.signer.cert)
+          if (isValid(before.signer.cert, now)) expect(before.trusted).toContain(authority.signer.cert)
+        }
+      }),
+      { numRuns: 40 },
+    )
   })
 })
 

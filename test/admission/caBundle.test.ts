@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { keepCaBundle } from '../../src/admission/caBundle.ts'
 import { createClient } from '../../src/kube/client.ts'
 import { FakeClock } from '../kube/fakeClock.ts'
-import { type FakeServer, startFakeServer } from '../kube/fakeServer.ts'
+import { type FakeServer, isList, isWatch, startFakeServer } from '../kube/fakeServer.ts'
 import type { Loose } from './fixtures.ts'
 
 let server: FakeServer
@@ -60,11 +60,45 @@ describe('the CA in the webhook configurations', () => {
     expect(server.writes()).toEqual([])
   })
 
-  test('is put back when somebody removes it, without being asked', async () => {
+  const breakages: [string, () => void][] = [
+    ['removes it', () => put('mutating')],
+    ['puts another one there', () => put('mutating', encoded('theirs'))],
+    [
+      'makes the configuration anew',
+      () => {
+        server.store.drop(`${base}/mutatingwebhookconfigurations/op`)
+        put('mutating')
+      },
+    ],
+  ]
+
+  test.each(breakages)('is put back at once when somebody %s: no time has to pass', async (_, broken) => {
     put('mutating')
     put('validating')
+    const { kept } = keeper(() => 'new')
+    await kept.run()
+    await vi.waitFor(() => expect(server.watchers.size).toBe(2))
+    broken()
+    await vi.waitFor(() => expect(bundles()[0]).toEqual([encoded('new'), undefined]))
+    kept.stop()
+  })
+
+  test('is watched by name, which is all that the rights allow', async () => {
+    const { kept } = keeper(() => 'new')
+    await vi.waitFor(() => expect(server.watchers.size).toBe(2))
+    const selections = server.requests.filter((seen) => isList(seen) || isWatch(seen))
+    for (const { query } of selections) expect(query.get('fieldSelector')).toBe('metadata.name=op')
+    kept.stop()
+    await vi.waitFor(() => expect(server.watchers.size).toBe(0))
+  })
+
+  test('is put back within ten minutes also where no watch tells of it', async () => {
+    put('mutating')
+    put('validating')
+    server.mute('mutatingwebhookconfigurations')
     const { kept, clock } = keeper(() => 'new')
     await kept.run()
+    await vi.waitFor(() => expect(server.watchers.size).toBe(2))
     put('mutating')
     await clock.advance(600_000)
     await vi.waitFor(() => expect(bundles()[0]).toEqual([encoded('new'), undefined]))

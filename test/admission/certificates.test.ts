@@ -1,7 +1,8 @@
+import { X509Certificate } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { makeAuthority } from '../../src/admission/authority.ts'
 import { issue, keepCertificates, mounted, selfMade } from '../../src/admission/certificates.ts'
 import { createClient } from '../../src/kube/client.ts'
@@ -58,11 +59,60 @@ describe('the certificate in use', () => {
     server.store.drop(`${secrets}/ca`)
     await second.check()
     await certificates.check()
-    expect(certificates.current().cert).not.toBe(before.cert)
+    // The new CA is trusted first. When it signs, an hour later, both know it.
+    expect(certificates.current().cert).toBe(before.cert)
+    expect(certificates.current().bundle?.match(/BEGIN/g)).toHaveLength(2)
     expect(certificates.current().bundle).toBe(second.current().bundle)
-    expect(second.current().bundle).toContain(before.bundle)
+    for (const each of [clock, other]) each.jump(2 * 3_600_000)
+    await second.check()
+    await certificates.check()
+    expect(certificates.current().cert).not.toBe(before.cert)
+    expect(certificates.current().authorityExpires).toEqual(second.current().authorityExpires)
+    expect(certificates.current().bundle).toBe(second.current().bundle)
     certificates.stop()
     second.stop()
+  })
+
+  test.each([
+    [
+      'the last third of its life begins',
+      async (clock: FakeClock) => {
+        clock.jump(19.98 * day)
+        await clock.advance(30 * 60_000)
+      },
+    ],
+    [
+      'the process is paused, or the clock is set, for 25 days',
+      async (clock: FakeClock) => {
+        clock.jump(25 * day)
+        await clock.advance(60_000)
+      },
+    ],
+    [
+      'it has expired while the process was paused',
+      async (clock: FakeClock) => {
+        clock.jump(40 * day)
+        await clock.advance(60_000)
+      },
+    ],
+    [
+      'the clock is set back to before it was made',
+      async (clock: FakeClock) => {
+        clock.set(-3 * day)
+        await clock.advance(60_000)
+      },
+    ],
+  ])('is renewed by itself when %s', async (_, pass) => {
+    const clock = new FakeClock()
+    const certificates = await kept(clock)
+    const before = certificates.current()
+    await pass(clock)
+    await vi.waitFor(() => expect(certificates.current().cert).not.toBe(before.cert))
+    const { validFromDate, validToDate } = new X509Certificate(certificates.current().cert)
+    expect(validFromDate.getTime()).toBeLessThan(clock.wall())
+    expect(validToDate.getTime()).toBeGreaterThan(clock.wall() + 20 * day)
+    expect(errors).toEqual([])
+    certificates.stop()
   })
 
   test('is renewed when it is due, also after a jump of the clock, and told to whoever listens', async () => {
@@ -132,6 +182,27 @@ describe('a mounted certificate', () => {
     expect(await mounted(folder)(before, false)).toBe(before)
     const second = await write()
     expect(await mounted(folder)(before, false)).toMatchObject(second)
+  })
+
+  test('is taken while the process runs, as the kubelet replaces it, and no bundle is told', async () => {
+    await write()
+    const clock = new FakeClock()
+    const certificates = await keepCertificates(mounted(folder), { clock, onError: () => {} })
+    const heard: unknown[] = []
+    certificates.onChange((certificate) => heard.push(certificate))
+    const second = await write()
+    await clock.advance(60_000)
+    await vi.waitFor(() => expect(heard).toEqual([expect.objectContaining({ ...second, bundle: undefined })]))
+    certificates.stop()
+  })
+
+  test('is new as well when only its authority is', async () => {
+    await write()
+    const before = await mounted(folder)(undefined, false)
+    await writeFile(join(folder, 'ca.crt'), (await makeAuthority(start + 90 * day)).cert)
+    const after = await mounted(folder)(before, false)
+    expect(after.cert).toBe(before.cert)
+    expect(after.authorityExpires?.getTime()).toBe(start + 455 * day)
   })
 
   test('does without ca.crt', async () => {

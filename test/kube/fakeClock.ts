@@ -15,9 +15,10 @@ export class FakeClock implements Clock {
   /** Waits until nothing happens any more at this moment of the clock. */
   idle: () => Promise<void> = settle
   readonly #timers = new Set<Timer>()
+  #set = 0
 
   now = () => this.time
-  wall = () => Date.UTC(2030, 0, 1) + this.time
+  wall = () => Date.UTC(2030, 0, 1) + this.time + this.#set
   random = () => this.chance
 
   after = (ms: number, then: () => void) => {
@@ -56,6 +57,11 @@ export class FakeClock implements Clock {
   /** The clock goes on while nobody runs: what a stopped process sees when it is continued. */
   jump(ms: number) {
     this.time += ms
+  }
+
+  /** Somebody sets the wall clock, by so many milliseconds forward, or back. */
+  set(ms: number) {
+    this.#set += ms
   }
 }
 
