@@ -6,6 +6,14 @@ import { eventually } from './support.ts'
 
 export { holder, kill, type Replica, replicas } from '../replicas.ts'
 
+/** Waits until there are two replicas, both ready, and every one before them has come to its end. */
+export const settled = (cluster: Cluster): Promise<Replica[]> =>
+  eventually('two replicas are ready, and no other is left', async () => {
+    const found = await bothReady(cluster)
+    const all = await cluster.kubectl('-n', release, 'get', 'pods', '-l', selector, '-o', 'name')
+    return all.split('\n').filter(Boolean).length === 2 && found
+  })
+
 /** Waits until there are two replicas and both are ready. */
 export const bothReady = (cluster: Cluster): Promise<Replica[]> =>
   eventually('both replicas of the operator are ready', async () => {
