@@ -94,7 +94,6 @@ export const keepCaBundle = ({
   for (const kind of bundle() === undefined ? [] : kinds) {
     const informer = new Informer(client, kind, {
       fieldSelector: `metadata.name=${name}`,
-      metadataOnly: true,
       onError,
       clock,
     })

@@ -8,6 +8,7 @@ import type { WatchEvent } from './watch.ts'
 
 export interface InformerOptions<T> {
   labelSelector?: string | undefined
+  fieldSelector?: string | undefined
   /** All namespaces without it. */
   namespace?: string | undefined
   /** What goes into the cache instead of the object; managedFields are gone already. */
@@ -119,9 +120,9 @@ export class Informer<T extends TypedResource> {
   }
 
   async #list(signal: AbortSignal) {
-    const { labelSelector, namespace, relistMs = 600_000 } = this.#options
+    const { labelSelector, fieldSelector, namespace, relistMs = 600_000 } = this.#options
     const transform = (object: T) => this.#trimmed(object)
-    const select = { labelSelector, namespace, transform, signal }
+    const select = { labelSelector, fieldSelector, namespace, transform, signal }
     const { items, resourceVersion } = await this.#client.list(this.#kind, select)
     this.counts.lists++
     this.#heard()
@@ -161,11 +162,11 @@ export class Informer<T extends TypedResource> {
   }
 
   #events(signal: AbortSignal) {
-    const { labelSelector, namespace } = this.#options
+    const { labelSelector, fieldSelector, namespace } = this.#options
     const timeoutSeconds = 240 + Math.floor(this.#clock.random() * 60)
     this.counts.watches++
     return this.#client.watch(this.#kind, {
-      ...{ labelSelector, namespace, timeoutSeconds, signal },
+      ...{ labelSelector, fieldSelector, namespace, timeoutSeconds, signal },
       resourceVersion: this.#resourceVersion ?? '',
       inactivityMs: timeoutSeconds * 1000 + silenceBeyond,
     })

@@ -14,6 +14,8 @@ export interface SelectOptions extends CallOptions {
   /** All namespaces without it. */
   namespace?: string | undefined
   labelSelector?: string | undefined
+  /** The only one where a right is for a single name: `metadata.name=x`. */
+  fieldSelector?: string | undefined
 }
 
 export interface ListOptions<T> extends SelectOptions {
@@ -36,8 +38,8 @@ export const limits = ({ signal, timeoutMs }: CallOptions = {}) => ({ signal, ti
 
 /** The call for a selection of objects. */
 export const selection = (verb: 'list' | 'watch', kind: AnyKind, options: SelectOptions) => {
-  const { namespace, labelSelector } = options
-  return { verb, kind, namespace, query: { labelSelector }, ...limits(options) }
+  const { namespace, labelSelector, fieldSelector } = options
+  return { verb, kind, namespace, query: { labelSelector, fieldSelector }, ...limits(options) }
 }
 
 interface Page {

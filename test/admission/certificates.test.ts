@@ -51,6 +51,16 @@ describe('the certificate in use', () => {
     certificates.stop()
   })
 
+  test('is looked at as often when the clock was set back a little', async () => {
+    const clock = new FakeClock()
+    const certificates = await kept(clock)
+    clock.set(-day / 48)
+    const before = server.requests.length
+    for (let minute = 0; minute < 2; minute++) await clock.advance(60_000)
+    await vi.waitFor(() => expect(server.requests.length).toBeGreaterThan(before))
+    certificates.stop()
+  })
+
   test('is followed at once by who asks, also to a CA that was deleted and made anew by another replica', async () => {
     const [clock, other] = [new FakeClock(), new FakeClock()]
     const certificates = await kept(clock)

@@ -26,6 +26,8 @@ let counted: { asked: number; open: number }
 beforeAll(async () => {
   place = await openSpace(await theCluster(), 'availability')
   counted = await countedByServer(place.cluster)
+  // What is on its way out may be of an older kind.
+  await settled(place.cluster)
   flow = await startAdmissions(place)
   return async () => {
     await flow.stop()
@@ -47,6 +49,23 @@ const restarted = async ({ uid, containerID }: Replica) => {
   await settled(place.cluster)
 }
 
+/**
+ * The leader loses its Lease to somebody else, which ends its process while it is still in the Service. Meanwhile the API
+ * server is made to open new connections again and again, where old ones might have kept it from noticing.
+ */
+const loseLease = async () => {
+  const { leader } = await leadership(place.cluster)
+  const patch = JSON.stringify({ spec: { holderIdentity: 'a-thief', leaseDurationSeconds: 5 } })
+  await inRelease(place.cluster, 'patch', 'lease', release, '--type=merge', '-p', patch)
+  let over = false
+  const end = restarted(leader).finally(() => {
+    over = true
+  })
+  while (!over) await nudge(place.cluster)
+  await end
+  await takeover(place.cluster, 'a-thief')
+}
+
 describe.skipIf(inject('cluster').context !== undefined)('No admission fails', () => {
   test('while the operator is updated, replica by replica', async () => {
     const before = (await bothReady(place.cluster)).map(({ uid }) => uid)
@@ -55,14 +74,7 @@ describe.skipIf(inject('cluster').context !== undefined)('No admission fails', (
   })
 
   test('while the leader loses its Lease to somebody else, which ends its process', async () => {
-    const { leader } = await leadership(place.cluster)
-    const patch = JSON.stringify({ spec: { holderIdentity: 'a-thief', leaseDurationSeconds: 5 } })
-    const { failures } = await flow.during('change of the leader', async () => {
-      await inRelease(place.cluster, 'patch', 'lease', release, '--type=merge', '-p', patch)
-      await restarted(leader)
-      await takeover(place.cluster, 'a-thief')
-    })
-    expect(failures).toEqual([])
+    expect((await flow.during('change of the leader', loseLease)).failures).toEqual([])
   })
 
   test('while the leader is deleted by force', async () => {
@@ -139,20 +151,20 @@ describe.skipIf(inject('cluster').context !== undefined)('Admissions fail, as th
       kill(leader)
       await restarted(leader)
     })
-    // A review whose connection was broken or refused is not sent again, and nobody but the killed one could prevent it.
-    for (const failure of failures) expect(failure).toMatch(/connection (refused|reset)|EOF|broken pipe/)
+    // A review whose connection was broken or refused is not sent again: how many there are is a matter of luck.
+    for (const failure of failures) expect(failure).toMatch(/^500 .*failed calling webhook/)
     expect((await flow.during('afterwards', flow.some)).failures).toEqual([])
   })
 
-  test('when replicas end without draining', async () => {
-    onTestFinished(() => installOperator(place.cluster))
+  test('when the leader loses its Lease and does not drain', async () => {
+    onTestFinished(async () => {
+      await installOperator(place.cluster)
+      await settled(place.cluster)
+    })
     await installOperator(place.cluster, { drainSeconds: '0' })
     await settled(place.cluster)
-    let failed = 0
-    // It takes a review at the wrong moment, and each restart has two of those moments.
-    for (let tries = 0; failed === 0 && tries < 5; tries++)
-      failed = (await flow.during('rolling update without the drain', restart)).failures.length
-    expect(failed).toBeGreaterThan(0)
+    const { failures } = await flow.during('change of the leader without the drain', loseLease)
+    expect(failures.length).toBeGreaterThan(0)
   })
 
   test('and not one was let through without having been looked at', async () => {

@@ -13,6 +13,8 @@ let flow: Flow
 
 beforeAll(async () => {
   place = await openSpace(await theCluster(), 'authority')
+  // What is on its way out may be of an older kind.
+  await settled(place.cluster)
   flow = await startAdmissions(place)
   return async () => {
     await flow.stop()
