@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { networkInterfaces } from 'node:os'
 import type { SecureContextOptions } from 'node:tls'
+import { promisify } from 'node:util'
 import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
 import { type Clock, sleep, systemClock } from '../kube/clock.ts'
@@ -17,6 +18,8 @@ export interface Server {
   drain(): void
   /** Whether it drains: then this replica must not be found ready. */
   draining(): boolean
+  /** Resolves when nobody is connected any more, or nobody has a reason to be: after 95 s. */
+  deserted(): Promise<void>
   /** Stops listening and finishes what is under way; what takes longer than `limitMs` (10 s) is broken off. */
   close(limitMs?: number): Promise<void>
 }
@@ -134,6 +137,11 @@ export const createServer = async (
       draining = true
     },
     draining: () => draining,
+    deserted: async () => {
+      const connections = promisify(app.server.getConnections.bind(app.server))
+      const end = performance.now() + keepAliveTimeout
+      while ((await connections()) > 0 && performance.now() < end) await sleep(systemClock, 250)
+    },
     close: async (limitMs = 10_000) => {
       const limit = Promise.withResolvers<void>()
       const timer = setTimeout(() => {
@@ -152,28 +160,28 @@ export const createServer = async (
 }
 
 export interface ServeOptions {
-  /** Nobody comes any more so long after the Service has heard that this replica is not ready, in milliseconds. */
+  /** At least so long everybody else may need to hear that this replica is not ready, in milliseconds; 0: close at once. */
   drainMs: number
   clock?: Clock
 }
 
 /**
  * Runs `task` while `server` serves, and drains it when `signal` aborts or the task has ended or failed, whichever is
- * first: for `drainMs` requests are still answered, old connections are told to end, and readiness fails, so that the
- * API server comes to another replica. Then what is under way is finished. A client does not send a review again when
- * its connection is refused or broken, so nothing is closed that somebody may be about to use.
+ * first: readiness fails, requests are still answered, and each answer ends its connection, so that the API server comes
+ * to another replica. It does not send a review again that was refused or broke with its connection, so nothing is
+ * closed that somebody may be about to use: an idle connection is left to the API server, which lets go of it after 90
+ * seconds.
  */
 export const serveDuring = async (
-  server: Pick<Server, 'drain' | 'close'>,
+  server: Pick<Server, 'drain' | 'deserted' | 'close'>,
   signal: AbortSignal,
   task: () => Promise<void>,
   { drainMs, clock = systemClock }: ServeOptions,
 ): Promise<void> => {
-  let drained: Promise<void> | undefined
+  let drained: Promise<unknown> | undefined
   const drain = () => {
-    if (drained) return
     server.drain()
-    drained = sleep(clock, drainMs)
+    if (drainMs > 0) drained ??= Promise.all([sleep(clock, drainMs), server.deserted()])
   }
   signal.addEventListener('abort', drain, { once: true })
   if (signal.aborted) drain()

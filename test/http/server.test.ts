@@ -269,6 +269,24 @@ describe('over TLS', () => {
     await dispatcher.close()
   })
 
+  test('is deserted when the last client has gone, and not before', async () => {
+    const { port, server } = await listening()
+    await server.deserted()
+    const socket = await handshake(port)
+    let deserted = false
+    const over = server.deserted().then(() => {
+      deserted = true
+    })
+    // Also one that drains leaves an idle connection to its client.
+    server.drain()
+    await expect(Promise.race([over, new Promise((resolve) => setTimeout(resolve, 600, 'open'))])).resolves.toBe(
+      'open',
+    )
+    expect([deserted, socket.destroyed]).toEqual([false, false])
+    socket.destroy()
+    await over
+  })
+
   test('what never ends is broken off: an answer, and a handshake that was never begun', async () => {
     const { port, server, entered } = await listening()
     const socket = await handshake(port)

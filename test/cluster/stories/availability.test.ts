@@ -38,27 +38,36 @@ beforeAll(async () => {
 const restart = async () => {
   await inRelease(place.cluster, 'rollout', 'restart', `deployment/${release}`)
   await inRelease(place.cluster, 'rollout', 'status', `deployment/${release}`, '--timeout=120s')
-  await settled(place.cluster)
+  await bothReady(place.cluster)
 }
 
-/** Waits until the process of a replica has ended and another one runs in its pod, and all is well again. */
+/** Waits until the process of a replica has ended and another one runs in its pod, and both are ready. */
 const restarted = async ({ uid, containerID }: Replica) => {
   await eventually('the process has ended and was started anew', async () =>
     (await replicas(place.cluster)).some((one) => one.uid === uid && one.containerID !== containerID),
   )
-  await settled(place.cluster)
+  await bothReady(place.cluster)
+}
+
+/** Waits until a replica that lost the Lease is not sent anything any more, while its process still answers. */
+const leftService = async ({ uid, containerID }: Replica) => {
+  await eventually('the former leader is not ready any more', async () =>
+    (await replicas(place.cluster)).some((one) => one.uid === uid && !one.ready),
+  )
+  const found = (await replicas(place.cluster)).find((one) => one.uid === uid)
+  expect(found?.containerID).toBe(containerID)
 }
 
 /**
- * The leader loses its Lease to somebody else, which ends its process while it is still in the Service. Meanwhile the API
- * server is made to open new connections again and again, where old ones might have kept it from noticing.
+ * The leader loses its Lease to somebody else, which is the end of its process, and nobody has taken it out of the Service
+ * before. Until `outcome` the API server is made to open new connections, where old ones would keep it from noticing.
  */
-const loseLease = async () => {
+const loseLease = async (outcome: (leader: Replica) => Promise<void>) => {
   const { leader } = await leadership(place.cluster)
   const patch = JSON.stringify({ spec: { holderIdentity: 'a-thief', leaseDurationSeconds: 5 } })
   await inRelease(place.cluster, 'patch', 'lease', release, '--type=merge', '-p', patch)
   let over = false
-  const end = restarted(leader).finally(() => {
+  const end = outcome(leader).finally(() => {
     over = true
   })
   while (!over) await nudge(place.cluster)
@@ -67,21 +76,22 @@ const loseLease = async () => {
 }
 
 describe.skipIf(inject('cluster').context !== undefined)('No admission fails', () => {
-  test('while the operator is updated, replica by replica', async () => {
-    const before = (await bothReady(place.cluster)).map(({ uid }) => uid)
-    expect((await flow.during('rolling update', restart)).failures).toEqual([])
-    for (const { uid } of await replicas(place.cluster)) expect(before).not.toContain(uid)
+  test('while the leader loses its Lease to somebody else, which ends its process', async () => {
+    const { failures } = await flow.during('change of the leader', () => loseLease(leftService))
+    expect(failures).toEqual([])
   })
 
-  test('while the leader loses its Lease to somebody else, which ends its process', async () => {
-    expect((await flow.during('change of the leader', loseLease)).failures).toEqual([])
+  test('while the operator is updated, replica by replica', async () => {
+    const before = (await replicas(place.cluster)).map(({ uid }) => uid)
+    expect((await flow.during('rolling update', restart)).failures).toEqual([])
+    for (const { uid } of await replicas(place.cluster)) expect(before).not.toContain(uid)
   })
 
   test('while the leader is deleted by force', async () => {
     const { leader } = await leadership(place.cluster)
     const { failures } = await flow.during('leader deleted by force', async () => {
       await inRelease(place.cluster, 'delete', 'pod', leader.name, '--grace-period=0', '--force')
-      await settled(place.cluster)
+      await bothReady(place.cluster)
     })
     expect(failures).toEqual([])
     expect((await replicas(place.cluster)).map(({ uid }) => uid)).not.toContain(leader.uid)
@@ -142,6 +152,10 @@ describe.skipIf(inject('cluster').context !== undefined)('No admission fails', (
       expect(failures).toEqual([])
     })
   })
+
+  test('while the last of the replicas that were replaced let go of their clients', async () => {
+    expect((await flow.during('end of old replicas', () => settled(place.cluster))).failures).toEqual([])
+  })
 })
 
 describe.skipIf(inject('cluster').context !== undefined)('Admissions fail, as they must, and closed', () => {
@@ -162,8 +176,7 @@ describe.skipIf(inject('cluster').context !== undefined)('Admissions fail, as th
       await settled(place.cluster)
     })
     await installOperator(place.cluster, { drainSeconds: '0' })
-    await settled(place.cluster)
-    const { failures } = await flow.during('change of the leader without the drain', loseLease)
+    const { failures } = await flow.during('change of the leader without the drain', () => loseLease(restarted))
     expect(failures.length).toBeGreaterThan(0)
   })
 

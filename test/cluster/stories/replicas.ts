@@ -8,11 +8,16 @@ export { holder, kill, type Replica, replicas } from '../replicas.ts'
 
 /** Waits until there are two replicas, both ready, and every one before them has come to its end. */
 export const settled = (cluster: Cluster): Promise<Replica[]> =>
-  eventually('two replicas are ready, and no other is left', async () => {
-    const found = await bothReady(cluster)
-    const all = await cluster.kubectl('-n', release, 'get', 'pods', '-l', selector, '-o', 'name')
-    return all.split('\n').filter(Boolean).length === 2 && found
-  })
+  eventually(
+    'two replicas are ready, and no other is left',
+    async () => {
+      const found = await bothReady(cluster)
+      const all = await cluster.kubectl('-n', release, 'get', 'pods', '-l', selector, '-o', 'name')
+      return all.split('\n').filter(Boolean).length === 2 && found
+    },
+    // One that ends waits until the API server has let go of its connections.
+    180,
+  )
 
 /** Waits until there are two replicas and both are ready. */
 export const bothReady = (cluster: Cluster): Promise<Replica[]> =>
@@ -47,8 +52,10 @@ export const takeover = (cluster: Cluster, before: string): Promise<string> =>
 /** Scales the operator and waits until that is so. */
 export const scale = async (cluster: Cluster, count: number): Promise<void> => {
   await cluster.kubectl('-n', release, 'scale', `deployment/${release}`, `--replicas=${count}`)
-  await eventually(`the operator has ${count} replicas`, async () => {
+  const isSo = async () => {
     const text = await cluster.kubectl('-n', release, 'get', 'pods', '-l', selector, '-o', 'name')
     return text.split('\n').filter(Boolean).length === count
-  })
+  }
+  // As long as above.
+  await eventually(`the operator has ${count} replicas`, isSo, 180)
 }
