@@ -279,9 +279,9 @@ describe('over TLS', () => {
     })
     // Also one that drains leaves an idle connection to its client.
     server.drain()
-    await expect(Promise.race([over, new Promise((resolve) => setTimeout(resolve, 600, 'open'))])).resolves.toBe(
-      'open',
-    )
+    await expect(
+      Promise.race([over, new Promise((resolve) => setTimeout(resolve, 600, 'open'))]),
+    ).resolves.toBe('open')
     expect([deserted, socket.destroyed]).toEqual([false, false])
     socket.destroy()
     await over

@@ -176,7 +176,9 @@ describe.skipIf(inject('cluster').context !== undefined)('Admissions fail, as th
       await settled(place.cluster)
     })
     await installOperator(place.cluster, { drainSeconds: '0' })
-    const { failures } = await flow.during('change of the leader without the drain', () => loseLease(restarted))
+    const { failures } = await flow.during('change of the leader without the drain', () =>
+      loseLease(restarted),
+    )
     expect(failures.length).toBeGreaterThan(0)
   })
 
