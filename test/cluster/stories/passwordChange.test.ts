@@ -98,11 +98,12 @@ describe.skipIf(inject('cluster').context !== undefined)('With a grace period', 
     const [old = [], fresh = []] = await stop()
     const firstWithNew = of('granted', fresh)[0]?.ended ?? 0
     const lastWithOld = of('granted', old).at(-1)?.began ?? 0
-    const rate = old.length / (((old.at(-1)?.began ?? 0) - (old[0]?.began ?? 0)) / 1000)
+    const granted = of('granted', old)
+    const rate = granted.length / ((lastWithOld - (granted[0]?.began ?? 0)) / 1000)
     console.log(
       `rotation: in force after ${seconds(changed - asked)} s, the old one ended after ${seconds(over - asked)} s, ` +
         `both valid for ${seconds(lastWithOld - firstWithNew)} s; ` +
-        `${old.length + fresh.length} logins made, ${rate.toFixed(0)} a second with each`,
+        `${old.length + fresh.length} logins made, ${rate.toFixed(0)} a second with the old one`,
     )
     const other = [...old, ...fresh].filter(({ outcome }) => !['granted', 'denied'].includes(outcome))
     expect(other, 'failed for another reason').toEqual([])
