@@ -26,5 +26,6 @@ export const changeClasses = {
   imagePullSecrets: 'rolling',
   deletionPolicy: 'live',
   deletionProtection: 'live',
+  backup: 'live',
   restore: 'once',
 } as const satisfies Record<keyof MySQLSpec, ChangeClass>

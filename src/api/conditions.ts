@@ -9,7 +9,7 @@ export const reasons = {
   Degraded: ['Fine', 'NameTaken', 'Invalid', 'ImageError', 'Error'],
   CredentialsReady: ['InForce', 'Pending', 'Changing', 'Skipped', 'Waiting', 'Failed', 'Drifted'],
   Restored: ['FromBackup', 'NoBackup', 'Pending', 'Failed', 'NotWanted'],
-  BackedUp: ['Succeeded', 'Running', 'Failed', 'BackupIncomplete'],
+  BackedUp: ['Succeeded', 'BackupIncomplete', 'Failed', 'Running', 'Pending'],
   DeletionBlocked: ['BackupFailed', 'Stuck'],
 } as const
 

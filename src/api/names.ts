@@ -43,6 +43,14 @@ export const annotations = {
   keepsOld: `${group}/keeps-old`,
   /** `yes` on a Job that only compares the hashes. */
   onlyCompares: `${group}/only-compares`,
+  /** On a dump's Job: the time of the schedule that it was made for. */
+  scheduledFor: `${group}/scheduled-for`,
+  /** On a dump's Job: the request that it was made for. */
+  requestedBy: `${group}/requested-by`,
+  /** On a dump's Job: it is the last one, after which the server takes no writes. */
+  lastDump: `${group}/last-dump`,
+  /** Ask for a dump now: any new value; mirrored to status.lastHandledBackupAt when one was started. */
+  backupRequestedAt: `backup.${group}/requestedAt`,
   /** Ask for a reconcile now; mirrored to status.lastHandledReconcileAt. */
   requestedAt: `reconcile.${group}/requestedAt`,
 } as const

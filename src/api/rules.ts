@@ -1,6 +1,7 @@
 import { Ajv, type ErrorObject } from 'ajv'
 import type { MySQL } from './mysql.ts'
 import { explain, type Rule, type Violation } from './rule.ts'
+import { backupRules } from './rules/backup.ts'
 import { databaseRules } from './rules/database.ts'
 import { nameRules } from './rules/name.ts'
 import { onceRules } from './rules/once.ts'
@@ -16,6 +17,7 @@ export const rules: readonly Rule[] = [
   ...passwordRules,
   ...storageRules,
   ...workloadRules,
+  ...backupRules,
   ...onceRules,
 ]
 

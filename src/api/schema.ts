@@ -168,6 +168,47 @@ export const specSchema = {
       default: false,
       description: 'Refuses the deletion of this resource while true.',
     },
+    backup: {
+      type: 'object',
+      description: 'When dumps are made while the database lives, and how many are kept.',
+      default: {},
+      properties: {
+        schedule: {
+          type: 'string',
+          maxLength: 100,
+          description:
+            'When a dump is made, as five fields of cron: minute, hour, day of the month, month, day of the week, such as "30 2 * * *". Without it there is one at the deletion and on demand only.',
+        },
+        timeZone: {
+          type: 'string',
+          maxLength: 64,
+          default: 'UTC',
+          description: 'Time zone of the schedule: a name of the IANA database, such as Europe/Berlin.',
+        },
+        keep: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 1000,
+          default: 7,
+          description:
+            'How many dumps of this resource are kept. Older ones go after a dump succeeded. Those of a former resource of this name are neither counted nor removed.',
+        },
+        suspended: {
+          type: 'boolean',
+          default: false,
+          description:
+            'Stops the schedule while true. What is missed meanwhile is not made up for; a dump on demand is still made.',
+        },
+        timeoutSeconds: {
+          type: 'integer',
+          minimum: 60,
+          maximum: 604800,
+          default: 21600,
+          description:
+            'How long making a dump may take, the last one as well, in seconds. Then it has failed.',
+        },
+      },
+    },
     restore: {
       type: 'object',
       description: 'What an empty database is filled with when it is made. Cannot be changed later.',
@@ -232,12 +273,18 @@ export const statusSchema = {
     },
     backup: {
       type: 'object',
-      description: 'The last dump that was made.',
+      description: 'The last good dump, and the schedule.',
       properties: {
-        lastSuccess: time('When it was made.'),
+        lastSuccess: time('When the last good dump was made.'),
         file: { type: 'string', description: 'Its file name.' },
         bytes: { type: 'integer', format: 'int64', description: 'Size of the file.' },
         tables: { type: 'integer', description: 'Tables in it, without views.' },
+        duration: { type: 'integer', description: 'How long it took, in seconds.' },
+        lastRun: time('When the latest run that has come to its end began, whatever came of it.'),
+        failures: { type: 'integer', description: 'Runs that failed since the resource was made.' },
+        nextRun: time(
+          'When the schedule wants a dump next; in the past while that dump waits for the one before.',
+        ),
       },
     },
     lastRun: {
@@ -258,6 +305,10 @@ export const statusSchema = {
     lastHandledReconcileAt: {
       type: 'string',
       description: 'The last reconcile request that was carried out.',
+    },
+    lastHandledBackupAt: {
+      type: 'string',
+      description: 'The last request for a dump for which one was started.',
     },
   },
 } as const satisfies ExtendedJSONSchema<KubeKeywords>

@@ -35,6 +35,10 @@ export const warnings: readonly Warning[] = [
     applies: ({ spec }) => spec.resources?.limits?.memory === undefined,
   },
   {
+    text: 'spec.backup has no schedule, so no dump is made until this resource is deleted: set spec.backup.schedule, such as "30 2 * * *"',
+    applies: ({ spec }) => spec.backup.schedule === undefined,
+  },
+  {
     text: 'spec.deletionPolicy is Delete: when this resource is deleted, its data is gone without a dump',
     applies: ({ spec }) => spec.deletionPolicy === 'Delete',
   },

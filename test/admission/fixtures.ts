@@ -41,6 +41,7 @@ export const defaulted = (spec: Loose) => ({
   deletionProtection: false,
   restore: { from: 'latest' },
   ...spec,
+  backup: { timeZone: 'UTC', keep: 7, suspended: false, timeoutSeconds: 21600, ...spec.backup },
 })
 
 const fieldsOf = (value: Loose): Loose =>

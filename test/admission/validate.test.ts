@@ -54,6 +54,7 @@ const stored = (spec: Loose = {}): Loose => ({
     database: 'orders',
     passwordSecretRef: { name: 'shop-root', key: 'password' },
     resources: { limits: { memory: '1Gi' } },
+    backup: { schedule: '30 2 * * *' },
     ...spec,
   }),
 })

@@ -26,6 +26,7 @@ const others: { [K in keyof Required<MySQLSpec>]: MySQLSpec[K] } = {
   imagePullSecrets: [{ name: 'registry' }],
   deletionPolicy: 'Retain',
   deletionProtection: true,
+  backup: { timeZone: 'Europe/Berlin', keep: 3, suspended: true, timeoutSeconds: 60 },
   restore: { from: 'none' },
 }
 const fields = Object.entries(changeClasses) as [keyof MySQLSpec, string][]

@@ -29,6 +29,7 @@ export const mysql = ({ metadata, spec, status }: Changes = {}): MySQL => ({
     storage_size: '1Gi',
     deletionPolicy: 'Backup',
     deletionProtection: false,
+    backup: { timeZone: 'UTC', keep: 7, suspended: false, timeoutSeconds: 21600 },
     restore: { from: 'latest' },
     ...spec,
   },

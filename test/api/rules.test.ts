@@ -10,6 +10,8 @@ test('a valid resource breaks no rule', () => {
   expect(violations(mysql(), mysql())).toEqual([])
 })
 
+const backup = (changes: Partial<MySQLSpec['backup']>) => ({ backup: { ...mysql().spec.backup, ...changes } })
+
 describe('a resource is refused for', () => {
   const specs: Record<string, [Partial<Record<keyof MySQLSpec, unknown>>, string]> = {
     'a database that is shell': [{ database: 'x; id' }, 'spec.database'],
@@ -57,6 +59,17 @@ describe('a resource is refused for', () => {
     ],
     'a node label with a space': [{ nodeSelector: { 'a b': 'c' } }, 'spec.nodeSelector'],
     'an unknown deletion policy': [{ deletionPolicy: 'Keep' }, 'spec.deletionPolicy'],
+    'a macro for a schedule': [backup({ schedule: '@daily' }), 'spec.backup.schedule'],
+    'a schedule with seconds': [backup({ schedule: '0 30 2 * * *' }), 'spec.backup.schedule'],
+    'an empty schedule': [backup({ schedule: '' }), 'spec.backup.schedule'],
+    'a schedule with a time zone': [backup({ schedule: 'TZ=UTC 30 2 * * *' }), 'spec.backup.schedule'],
+    'a schedule of another dialect': [backup({ schedule: '30 2 L * *' }), 'spec.backup.schedule'],
+    'a minute that no hour has': [backup({ schedule: '60 2 * * *' }), 'spec.backup.schedule'],
+    'a day that no year has': [backup({ schedule: '30 2 31 2 *' }), 'spec.backup.schedule'],
+    'an offset for a time zone': [backup({ timeZone: '+02:00' }), 'spec.backup.timeZone'],
+    'a time zone that is none': [backup({ timeZone: 'Mars/Olympus' }), 'spec.backup.timeZone'],
+    'no dump to be kept': [backup({ keep: 0 }), 'spec.backup.keep'],
+    'a time that no dump is made in': [backup({ timeoutSeconds: 1 }), 'spec.backup.timeoutSeconds'],
     'a number where a text belongs': [{ database: 5 }, 'spec.database'],
   }
   test.each(Object.entries(specs))('%s', (_, [spec, field]) => {
@@ -64,6 +77,13 @@ describe('a resource is refused for', () => {
     expect(found.map((violation) => violation.field)).toContain(field)
     for (const { message } of found) expect(message).toMatch(/.+: .+/)
   })
+
+  test.each(['@daily', 'CRON_TZ=UTC 30 2 * * *', '0 30 2 * * *', '60 2 * * *', '30 2 31 2 *'])(
+    'the schedule %s, for one reason',
+    (schedule) => {
+      expect(fieldsOf(mysql({ spec: backup({ schedule }) as Partial<MySQLSpec> }))).toHaveLength(1)
+    },
+  )
 
   test.each([
     ['an upper-case letter', 'Shop'],

@@ -73,13 +73,14 @@ export const meanings: { readonly [T in ConditionType]: Meaning<T> } = {
     },
   },
   BackedUp: {
-    is: 'The last dump was made.',
-    when: `${whileDeleting} and a dump is made`,
+    is: 'The latest dump that has come to its end was made.',
+    when: 'once there is a schedule, or a dump was asked for, or the last dump is made',
     reasons: {
-      Succeeded: 'It was made, or there was nothing to dump.',
-      Running: 'The Job makes it.',
-      Failed: 'The Job failed and is tried again.',
+      Succeeded: 'It was made, or at the deletion there was nothing to dump.',
       BackupIncomplete: 'It was made without what the server itself cannot read. The message lists it.',
+      Failed: 'It was not made. The schedule goes on; the last dump is tried again.',
+      Running: 'The first dump, or the last one, is being made.',
+      Pending: 'None has been made yet; the message says when the first is due.',
     },
   },
   DeletionBlocked: {

@@ -13,6 +13,8 @@ interface Schema {
   default?: unknown
   enum?: readonly unknown[]
   format?: string
+  minimum?: number
+  maximum?: number
   maxLength?: number
   maxItems?: number
   maxProperties?: number
@@ -39,7 +41,8 @@ export const fieldsOf = (schema: Schema, prefix = ''): Field[] =>
     return [{ path, schema: child, required }, ...inner]
   })
 
-const limitOf = ({ maxLength, maxItems, maxProperties }: Schema): string => {
+const limitOf = ({ minimum, maximum, maxLength, maxItems, maxProperties }: Schema): string => {
+  if (minimum !== undefined && maximum !== undefined) return `, ${minimum} to ${maximum}`
   if (maxLength !== undefined) return `, at most ${maxLength} characters`
   const most = maxItems ?? maxProperties
   return most === undefined ? '' : `, at most ${most}`
