@@ -13,6 +13,7 @@ export const scriptNames = [
   'common.sh',
   'accounts.sh',
   'dumps.sh',
+  'retention.sh',
   'initialise.sh',
   'ready.sh',
   'restore.sh',

@@ -73,7 +73,7 @@ export const manifests = (of: MySQL): TypedResource[] => {
     statefulSet(of, { claimUid, accountUid: 'account-uid' }),
     restoreJob(of, { claimUid, root, user }),
     passwordJob(of, { claimUid, credentials: { user }, keepOld: ['user'], onlyCompare: false }),
-    backupJob(of, { claimUid }),
+    backupJob(of, { claimUid, cause: 'last' }),
     verifyJob(of, { dump: 'latest' }),
   ]
 }

@@ -26,7 +26,7 @@ const withEnv =
   })
 
 const restore = (): JobManifest => restoreJob(db.mysql, { claimUid: db.claimUid, root: 'shop-root-test' })
-const backup = (): JobManifest => backupJob(db.mysql, { claimUid: db.claimUid })
+const backup = (): JobManifest => backupJob(db.mysql, { claimUid: db.claimUid, cause: 'last' })
 
 test.each([
   ['DATABASE', evil],

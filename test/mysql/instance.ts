@@ -6,7 +6,7 @@ import { needsNativePassword } from '../../src/api/image.ts'
 import type { MySQL } from '../../src/api/mysql.ts'
 import { type Account, names } from '../../src/api/names.ts'
 import { configMap } from '../../src/desired/configMap.ts'
-import { backupJob } from '../../src/desired/jobs/backup.ts'
+import { type BackupJobInputs, backupJob } from '../../src/desired/jobs/backup.ts'
 import type { JobManifest } from '../../src/desired/jobs/job.ts'
 import { passwordJob } from '../../src/desired/jobs/password.ts'
 import { restoreJob } from '../../src/desired/jobs/restore.ts'
@@ -155,12 +155,12 @@ export class Instance {
     return this.restoring(inputs).ended
   }
 
-  backingUp(): Container {
-    return this.job(backupJob(this.mysql, { claimUid: this.claimUid }))
+  backingUp(cause: BackupJobInputs['cause'] = 'last'): Container {
+    return this.job(backupJob(this.mysql, { claimUid: this.claimUid, cause }))
   }
 
-  backup(): Promise<Ended> {
-    return this.backingUp().ended
+  backup(cause?: BackupJobInputs['cause']): Promise<Ended> {
+    return this.backingUp(cause).ended
   }
 
   /** The verify Job's pod, with shell before the script. */
@@ -196,7 +196,7 @@ export class Instance {
 
   /** A shell line in place of the backup Job's script. */
   shell(line: string): Container {
-    const job = backupJob(this.mysql, { claimUid: this.claimUid })
+    const job = backupJob(this.mysql, { claimUid: this.claimUid, cause: 'last' })
     return this.job(job, (spec) => ({ ...spec, command: ['bash', '-c', line] }))
   }
 

@@ -1,10 +1,11 @@
 #!/bin/bash
-# Writes the last dump of a server that is to go: everything that is not the server's or the operator's own. It is written
-# under a name of this pod's, checked, synced, and only then renamed; the .json comes last, and a dump without it is none.
-# Older dumps are not touched.
+# Writes a dump of a server: everything that is not the server's or the operator's own. It is written under a name of
+# this pod's, checked, synced, and only then renamed; the .json comes last, and a dump without it is none. Older dumps are
+# not touched before.
 . "${BASH_SOURCE[0]%/*}/common.sh"
 . "${BASH_SOURCE[0]%/*}/accounts.sh"
 . "${BASH_SOURCE[0]%/*}/dumps.sh"
+. "${BASH_SOURCE[0]%/*}/retention.sh"
 report_failures
 require_claim_uid
 require_instance
@@ -12,6 +13,8 @@ require_account
 require_backups
 require POD_UID "$UID_PATTERN"
 require OWNER_UID "$UID_PATTERN"
+require LAST_DUMP '^(yes|no)$'
+require KEEP '^[1-9][0-9]{0,3}$'
 
 now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 
@@ -112,7 +115,22 @@ write_token() {
        REPLACE INTO mysql_operator.dump VALUES (1, '$POD_UID');"
 }
 
-# The server goes once the dump is made, so what is acknowledged after its snapshot would be lost. Not persisted: a server
+# Sets `changes`, which differs from before once a stored program was made or altered.
+count_program_changes() {
+  ask "SHOW GLOBAL STATUS WHERE variable_name IN ('Com_create_procedure', 'Com_alter_procedure', 'Com_create_function',
+    'Com_alter_function', 'Com_create_trigger', 'Com_create_event', 'Com_alter_event');"
+  changes=$answer
+}
+
+# A living server goes on taking statements, so what was looked at before may not be what was dumped.
+refuse_unseen_programs() {
+  local seen=$changes
+  count_program_changes
+  [[ $changes == "$seen" ]] ||
+    die 'a stored program was made or altered while the dump was made, and not looked at: this will be tried again'
+}
+
+# After the last dump the server goes, so what is acknowledged after its snapshot would be lost. Not persisted: a server
 # that starts again takes writes. Without a dump this one does too, however the script ends, but not if it is killed.
 refuse_writes() {
   trap 'report_end $?; allow_writes' EXIT
@@ -181,15 +199,17 @@ partial=$BACKUPS/$name.$POD_UID.partial
 [[ ! -e $BACKUPS/$file ]] || die "$file is there already: this will be tried again under a later name"
 
 write_token
-refuse_writes
+[[ $LAST_DUMP == no ]] || refuse_writes
 incomplete=()
 list_databases
 find_broken_views
+count_program_changes
 refuse_ambiguous_programs
 ask "$COUNT_TABLES"
 tables=$answer
 say "dumping ${#databases[@]} databases with $tables tables"
 dump | gzip >"$partial" || die 'the dump failed: see the log of this pod (is the backup volume full?)'
+refuse_unseen_programs
 check "$partial"
 bytes=$(stat -c %s -- "$partial")
 sum_of "$partial"
@@ -211,4 +231,5 @@ put "$partial" "$file"
 put "$partial.json.partial" "$name.json"
 trap 'report_end $?' EXIT
 say "wrote $file: $bytes bytes"
+keep_newest "$name"
 report "{\"file\":\"$file\",\"bytes\":$bytes,\"tables\":$tables,\"sha256\":\"$sha256\",\"version\":\"$version\",\"incomplete\":$left_out}"
