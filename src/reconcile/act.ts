@@ -1,5 +1,6 @@
 /** The only place where a plan becomes writes: one function a plan, each safe to repeat. */
 import { annotations, names } from '../api/names.ts'
+import { type BackupCause, backupJob } from '../desired/jobs/backup.ts'
 import type { CredentialNames } from '../desired/jobs/job.ts'
 import { type PasswordJobInputs, passwordJob } from '../desired/jobs/password.ts'
 import { restoreJob } from '../desired/jobs/restore.ts'
@@ -33,6 +34,12 @@ export const createJob = async (run: Run, job: Job): Promise<void> => {
   run.log.info({ job: job.metadata.name }, 'started a Job')
 }
 
+const jobNames = {
+  restore: names.restoreJob,
+  password: names.passwordJob,
+  backup: names.backupJob,
+} as const
+
 /** In the foreground, so that it is gone only when its pods are: two dumps or restores never run at once. */
 export const removeJob = (run: Run, name: string, uid: string): Promise<boolean> => {
   run.did.push(`removed Job ${name}`)
@@ -52,6 +59,9 @@ const startPasswordChange = (run: Run, o: Observed, work: Omit<PasswordJobInputs
   return createJob(run, passwordJob(run.mysql, { claimUid, ...work }))
 }
 
+const startBackup = (run: Run, o: Observed, cause: BackupCause) =>
+  createJob(run, backupJob(run.mysql, { claimUid: o.dataClaim?.metadata.uid ?? '', cause }))
+
 /** Carries out one plan. */
 export const act = async (run: Run, o: Observed, plan: Plan): Promise<void> => {
   const { name } = run.mysql.metadata
@@ -62,15 +72,13 @@ export const act = async (run: Run, o: Observed, plan: Plan): Promise<void> => {
       return markClaim(run, o, { [annotations.restoredFrom]: plan.from })
     case 'restore':
       return startRestore(run, o, plan.credentials)
+    case 'backup':
+      return startBackup(run, o, plan.cause)
     case 'changePasswords':
       return startPasswordChange(run, o, plan)
     case 'removeJob':
       for (const secretName of 'forget' in plan ? plan.forget : []) await removeCredential(run, secretName)
-      await removeJob(
-        run,
-        plan.job === 'restore' ? names.restoreJob(name) : names.passwordJob(name),
-        plan.uid,
-      )
+      await removeJob(run, jobNames[plan.job](name), plan.uid)
       return
     case 'forgetCredentials':
       for (const secretName of plan.secretNames) await removeCredential(run, secretName)

@@ -5,8 +5,9 @@
 import { accounts } from '../api/names.ts'
 import type { CredentialNames } from '../desired/jobs/job.ts'
 import { restoreResult } from '../desired/results.ts'
+import { decideBackup, type StartBackup } from './decideBackup.ts'
 import { type Credentials, outdated, type PasswordPlan, passwords } from './decidePasswords.ts'
-import { isHopeless, type JobFact, overdue, replace } from './jobs.ts'
+import { isHopeless, isUnread, type JobFact, overdue, replace } from './jobs.ts'
 import { claimMarks, isCurrent, type Observed } from './observe.ts'
 
 export type Plan =
@@ -17,7 +18,8 @@ export type Plan =
   /** Note on the claim what the database was made from. */
   | { do: 'markRestored'; from: string }
   /** Remove a Job that stands in the way of the next one of its name. */
-  | { do: 'removeJob'; job: 'restore'; uid: string }
+  | { do: 'removeJob'; job: 'restore' | 'backup'; uid: string }
+  | StartBackup
   | PasswordPlan
 
 const initialised = (o: Observed): Plan | undefined =>
@@ -35,12 +37,6 @@ const wantedNames = ({ wanted }: Credentials): CredentialNames | undefined => {
     }),
   )
 }
-
-/** How long a Job's report may come after its success, in milliseconds: the two arrive by different watches. */
-const reportWithinMs = 30_000
-
-const isUnread = (job: JobFact, now: Date): boolean =>
-  job.report === undefined && now.getTime() - Date.parse(job.finishedAt ?? job.startedAt) < reportWithinMs
 
 /** The dump's file name, or `none`. */
 const restoredFrom = ({ report }: JobFact): string =>
@@ -66,4 +62,9 @@ const restored = (o: Observed, c: Credentials, now: Date): Plan | undefined => {
 
 /** The next step. */
 export const decide = (o: Observed, c: Credentials, now: Date): Plan =>
-  initialised(o) ?? restored(o, c, now) ?? passwords(o, c, now) ?? outdated(o, c) ?? { do: 'wait' }
+  initialised(o) ??
+  restored(o, c, now) ??
+  // Before the passwords: a change that fails for days must not keep the dumps waiting, and no dump keeps a change waiting.
+  decideBackup(o, now) ??
+  passwords(o, c, now) ??
+  outdated(o, c) ?? { do: 'wait' }

@@ -1,6 +1,6 @@
 /** What to do next for a MySQL that is being deleted: pure, one step at a time. */
 import { backupResult } from '../desired/results.ts'
-import { isHopeless, type JobFact } from './jobs.ts'
+import { isHopeless, type JobFact, reportWithinMs } from './jobs.ts'
 import { claimMarks, type Observed } from './observe.ts'
 
 export type EndPlan =
@@ -18,9 +18,6 @@ export type EndPlan =
 
 /** Milliseconds until a failed last dump is made again. */
 export const dumpRetryMs = 60_000
-
-/** How long a Job's report may come after its success, in milliseconds: the two arrive by different watches. */
-const reportWithinMs = 30_000
 
 /**
  * Can there be data that a dump would save? Only proof counts as *no*: no claim, a claim that never got a volume, or a pod
@@ -47,10 +44,13 @@ const isMarkedEmpty = ({ mysql, dataClaim }: Observed) =>
 
 const own = (o: Observed, job: JobFact) => job.ownerUid === o.mysql.metadata.uid
 
+/** Not a dump of the living server: that one lets writes in which it does not have. */
+const isLastDump = (o: Observed, job: JobFact) => own(o, job) && job.isLastDump
+
 /** A last dump that was made of this claim, after the deletion began, and that says what it holds. */
 const isDumped = (o: Observed): boolean => {
   const { backup } = o
-  if (backup?.state !== 'succeeded' || !own(o, backup)) return false
+  if (backup?.state !== 'succeeded' || !isLastDump(o, backup)) return false
   const ofThisClaim = o.dataClaim === undefined || backup.claimUid === o.dataClaim.metadata.uid
   const asked = o.mysql.metadata.deletionTimestamp ?? ''
   return (
@@ -81,7 +81,8 @@ const dump = (o: Observed, now: Date): EndPlan => {
   if (!o.workload) return { do: 'startServer' }
   if (!backup) return { do: 'dump' }
   if (backup.state === 'deleting') return { do: 'waitForDump', stuck: undefined }
-  if (!own(o, backup) || isForged(backup, now)) return { do: 'removeJob', job: 'backup', uid: backup.uid }
+  if (!isLastDump(o, backup) || isForged(backup, now))
+    return { do: 'removeJob', job: 'backup', uid: backup.uid }
   if (isHopeless(o.mysql, backup)) return { do: 'removeJob', job: 'backup', uid: backup.uid }
   if (backup.state === 'running') return { do: 'waitForDump', stuck: whyNoDump(o, backup) }
   // Its report is on its way.

@@ -4,6 +4,7 @@ import type { MySQL } from '../api/mysql.ts'
 import { names } from '../api/names.ts'
 import type { MySQLStatus } from '../api/schema.ts'
 import { type BackupResult, backupResult } from '../desired/results.ts'
+import { backupStatus, isMade, madeFinding } from './backupStatus.ts'
 import type { EndPlan } from './decideEnd.ts'
 import { jobProblem } from './jobs.ts'
 import type { Observed } from './observe.ts'
@@ -41,17 +42,10 @@ const blockedFinding = (o: Observed, plan: EndPlan): Finding | undefined => {
   return plan.do === 'remove' || plan.do === 'release' ? undefined : saidBefore(o)
 }
 
-const made = ({ file, incomplete }: BackupResult): Finding => {
-  if (file === null)
-    return finding('BackedUp', 'True', 'Succeeded', 'The database was never opened: nothing to dump.')
-  const left = incomplete.length > 0 ? ` Left out, since they cannot be read: ${incomplete.join(', ')}.` : ''
-  return finding(
-    'BackedUp',
-    'True',
-    left ? 'BackupIncomplete' : 'Succeeded',
-    `The last dump is ${file}.${left}`,
-  )
-}
+const made = (result: BackupResult): Finding =>
+  isMade(result)
+    ? madeFinding('The last dump is', result)
+    : finding('BackedUp', 'True', 'Succeeded', 'The database was never opened: nothing to dump.')
 
 const backedUpFinding = (
   o: Observed,
@@ -68,25 +62,15 @@ const backedUpFinding = (
 
 /** The status during the end, for the step that is about to be taken. */
 export const endStatus = (o: Observed, plan: EndPlan, now: Date): MySQLStatus => {
-  const report = o.backup?.state === 'succeeded' ? o.backup.report : undefined
+  const isLast = o.backup?.state === 'succeeded' && o.backup.isLastDump
+  const report = isLast ? o.backup?.report : undefined
   const result = report === undefined ? undefined : backupResult(report)
   const blocked = blockedFinding(o, plan)
   const backedUp = backedUpFinding(o, plan, result)
   const ready = finding('Ready', 'False', 'Deleting', 'The resource is being deleted.')
   const findings = [ready, backedUp, blocked].filter((found) => found !== undefined)
   const message = (blocked ?? backedUp)?.message ?? 'Removing the database.'
-  const backup =
-    result === undefined || result.file === null
-      ? {}
-      : {
-          backup: {
-            lastSuccess: o.backup?.finishedAt ?? now.toISOString(),
-            file: result.file,
-            bytes: result.bytes,
-            tables: result.tables,
-          },
-        }
-  return statusWith(o.mysql, findings, message, backup, now)
+  return statusWith(o.mysql, findings, message, backupStatus(o, now), now)
 }
 
 /** The status of a deletion that came to a halt because something could not be made or removed. */

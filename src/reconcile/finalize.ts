@@ -117,7 +117,7 @@ const carryOut = async (run: Run, o: Observed, plan: EndPlan): Promise<number | 
       await release(run)
       return undefined
     case 'dump':
-      await createJob(run, backupJob(run.mysql, { claimUid }))
+      await createJob(run, backupJob(run.mysql, { claimUid, cause: 'last' }))
       return undefined
     case 'markEmpty':
       await markClaim(run, o, { [annotations.nothingToDump]: run.mysql.metadata.uid ?? '' })

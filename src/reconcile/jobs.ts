@@ -21,9 +21,16 @@ export interface JobFact {
   onlyCompares: boolean
   /** The request for a reconcile that it answers, if any. */
   requestedAt: string | undefined
+  /** Of a dump: the time of the schedule, and the request, that it was made for. */
+  scheduledFor: string | undefined
+  requestedBy: string | undefined
+  /** A dump after which the server takes no writes, made at the deletion. */
+  isLastDump: boolean
   startedAt: string
   /** When it succeeded or failed; undefined while it runs. */
   finishedAt: string | undefined
+  /** It failed because it took longer than it may. */
+  timedOut: boolean
   /** What its script wrote into the termination log, unparsed. */
   report: string | undefined
   /** Any of its containers has run. */
@@ -119,14 +126,30 @@ export const jobFact = (job: Job | undefined, pods: readonly Pod[]): JobFact | u
     ),
     onlyCompares: job.metadata.annotations?.[annotations.onlyCompares] === 'yes',
     requestedAt: job.metadata.annotations?.[annotations.requestedAt],
+    scheduledFor: job.metadata.annotations?.[annotations.scheduledFor],
+    requestedBy: job.metadata.annotations?.[annotations.requestedBy],
+    isLastDump: job.metadata.annotations?.[annotations.lastDump] !== undefined,
     startedAt: job.metadata.creationTimestamp ?? '',
     finishedAt: (complete ?? failed)?.lastTransitionTime,
+    timedOut: failed?.reason === 'DeadlineExceeded',
     report: reportOf(own),
     started: own.some(hasStarted),
     stuck: own.map(startProblem).find((problem) => problem !== undefined),
     unschedulable: own.map(schedulingProblem).find((problem) => problem !== undefined),
   }
 }
+
+/** How long a Job's report may come after its success, in milliseconds: the two arrive by different watches. */
+export const reportWithinMs = 30_000
+
+/** Milliseconds that are left for the report of a Job that has ended; undefined where none is waited for. */
+export const reportDueMs = (job: JobFact, now: Date): number | undefined =>
+  job.state === 'succeeded' && job.report === undefined
+    ? reportWithinMs - (now.getTime() - Date.parse(job.finishedAt ?? job.startedAt))
+    : undefined
+
+/** Its report is still on its way. */
+export const isUnread = (job: JobFact, now: Date): boolean => (reportDueMs(job, now) ?? 0) > 0
 
 /** A Job cannot be changed: one that has not started is of no use any more once the spec that it was made from has changed. */
 export const isHopeless = ({ metadata }: MySQL, job: JobFact): boolean =>

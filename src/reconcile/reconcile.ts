@@ -10,6 +10,7 @@ import { act } from './act.ts'
 import { at, type Context, type Run } from './context.ts'
 import { mustBeReadAgain, wantedCredential } from './credentials.ts'
 import { decide, type Plan } from './decide.ts'
+import { nextBackupLook } from './decideBackup.ts'
 import { type Credentials, credentialsInForce, nextPasswordLook } from './decidePasswords.ts'
 import { blockedStatus } from './endStatus.ts'
 import { finalize } from './finalize.ts'
@@ -81,7 +82,8 @@ const live = async (run: Run): Promise<Outcome> => {
   }
   const plan = decide(o, credentials, run.now())
   await act(run, o, plan)
-  const next = nextLook(run, plan, credentials, nextPasswordLook(o, credentials, run.now()))
+  const looks = [...nextPasswordLook(o, credentials, run.now()), ...nextBackupLook(o, run.now())]
+  const next = nextLook(run, plan, credentials, looks)
   await writeStatus(run, statusOf(o, credentials, run.now()), next)
   return soon(next)
 }
@@ -95,16 +97,11 @@ const hasFinalizer = async (run: Run): Promise<boolean> => {
   return false
 }
 
-const nextLook = (
-  run: Run,
-  plan: Plan,
-  { wanted }: Credentials,
-  passwordLooks: number[],
-): number | undefined => {
+const nextLook = (run: Run, plan: Plan, { wanted }: Credentials, more: number[]): number | undefined => {
   const waiting = accounts.some((account) => wanted[account].state === 'waiting')
   const looks = [
     ...(plan.do === 'wait' && plan.forMs !== undefined ? [plan.forMs] : []),
-    ...passwordLooks,
+    ...more,
     ...(waiting ? [waitingEveryMs] : []),
     ...(mustBeReadAgain(run) ? [secretsEveryMs] : []),
   ]

@@ -4,6 +4,7 @@ import { type Finding, finding, toConditions } from '../api/conditions.ts'
 import type { MySQL } from '../api/mysql.ts'
 import { annotations, names } from '../api/names.ts'
 import type { MySQLStatus } from '../api/schema.ts'
+import { backedUpFinding, backupStatus } from './backupStatus.ts'
 import { credentialsFinding, waits } from './credentialsFinding.ts'
 import type { Credentials } from './decidePasswords.ts'
 import { jobProblem } from './jobs.ts'
@@ -120,12 +121,14 @@ export const statusOf = (o: Observed, c: Credentials, now: Date): MySQLStatus =>
     degradedFinding(o),
     credentials,
     restoredFinding(o),
-  ]
+    backedUpFinding(o, now),
+  ].filter((found) => found !== undefined)
   const { name, namespace } = o.mysql.metadata
   const more: Partial<MySQLStatus> = {
     endpoint: `${names.service(name)}.${namespace}.svc:3306`,
     credentials: c.inForce,
     ...(o.pod?.version === undefined ? {} : { version: o.pod.version }),
+    ...backupStatus(o, now),
     ...(from === undefined || from === noBackup ? {} : { restoredFrom: from }),
   }
   return statusWith(o.mysql, findings, settledMessage(o, ready), more, now)

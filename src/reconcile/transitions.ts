@@ -24,12 +24,17 @@ const table: Record<string, EventType> = {
   'DeletionBlocked True Stuck': events.DeletionBlocked,
 }
 
+/** Each dump is news, also where the one before ended alike: the message names the file or the time. */
+const isAnotherRun = (now: Condition, before: Condition) =>
+  now.type === 'BackedUp' && now.message !== before.message
+
 /**
  * The event for a condition that turned, if any. Passwords that are in force from the start are no change: only what
  * was `Changing` before, or failed to, has changed.
  */
 export const eventFor = (now: Condition, before: Condition | undefined): EventType | undefined => {
-  if (before?.status === now.status && before.reason === now.reason) return undefined
+  if (before?.status === now.status && before.reason === now.reason && !isAnotherRun(now, before))
+    return undefined
   const event = table[`${now.type} ${now.status} ${now.reason}`]
   const first = !['Changing', 'Failed', 'Drifted'].includes(before?.reason ?? '')
   return event === events.PasswordChanged && first ? undefined : event

@@ -19,7 +19,8 @@ const report = JSON.stringify({
   version: '9.7.4',
   incomplete: [],
 })
-const dumped = (facts: Parameters<typeof job>[0] = {}) => job({ report, ...facts })
+const lastDump = (facts: Parameters<typeof job>[0] = {}) => job({ isLastDump: true, ...facts })
+const dumped = (facts: Parameters<typeof job>[0] = {}) => lastDump({ report, ...facts })
 
 const cases: Record<string, { o?: Partial<Observed>; terminating?: boolean; plan: EndPlan }> = {
   'a database with data: a last dump first': { plan: { do: 'dump' } },
@@ -29,11 +30,11 @@ const cases: Record<string, { o?: Partial<Observed>; terminating?: boolean; plan
   'a namespace that goes: let go at once': { terminating: true, plan: { do: 'release' } },
   'no workload to dump from: make it again': { o: { workload: undefined }, plan: { do: 'startServer' } },
   'a dump that runs: wait': {
-    o: { backup: job({ state: 'running' }) },
+    o: { backup: lastDump({ state: 'running' }) },
     plan: { do: 'waitForDump', stuck: undefined },
   },
   'a dump that cannot start: wait and say why': {
-    o: { backup: job({ state: 'running', stuck: 'ErrImagePull: no' }) },
+    o: { backup: lastDump({ state: 'running', stuck: 'ErrImagePull: no' }) },
     plan: { do: 'waitForDump', stuck: 'ErrImagePull: no' },
   },
   'a dump that succeeded: remove the rest': { o: { backup: dumped() }, plan: { do: 'remove' } },
@@ -54,27 +55,39 @@ const cases: Record<string, { o?: Partial<Observed>; terminating?: boolean; plan
     plan: { do: 'removeJob', job: 'backup', uid: 'job-1' },
   },
   'a dump of a former resource of that name is no dump of this one': {
-    o: { backup: job({ ownerUid: 'somebody' }) },
+    o: { backup: lastDump({ ownerUid: 'somebody' }) },
     plan: { do: 'removeJob', job: 'backup', uid: 'job-1' },
   },
   'a dump that failed just now: the data stays, try again later': {
-    o: { backup: job({ state: 'failed', finishedAt: '2026-01-02T03:59:30Z' }) },
+    o: { backup: lastDump({ state: 'failed', finishedAt: '2026-01-02T03:59:30Z' }) },
     plan: { do: 'retryLater', forMs: 30_000 },
   },
   'a dump that failed a while ago: make another': {
-    o: { backup: job({ state: 'failed' }) },
+    o: { backup: lastDump({ state: 'failed' }) },
     plan: { do: 'removeJob', job: 'backup', uid: 'job-1' },
   },
   'a failed dump and a policy that changed meanwhile: remove': {
-    o: { ...policy('Delete'), backup: job({ state: 'failed' }) },
+    o: { ...policy('Delete'), backup: lastDump({ state: 'failed' }) },
     plan: { do: 'remove' },
+  },
+  'a dump of the schedule that still runs lets writes in: away with it, and make the last one': {
+    o: { backup: job({ state: 'running', scheduledFor: '2026-01-02T03:04:00Z' }) },
+    plan: { do: 'removeJob', job: 'backup', uid: 'job-1' },
+  },
+  'a dump of the schedule that began in the second of the deletion, and succeeded, is not the last one': {
+    o: { ...deleted, backup: job({ report }) },
+    plan: { do: 'removeJob', job: 'backup', uid: 'job-1' },
+  },
+  'a dump of the schedule that failed just now: no reason to wait with the last one': {
+    o: { backup: job({ state: 'failed', finishedAt: '2026-01-02T03:59:30Z' }) },
+    plan: { do: 'removeJob', job: 'backup', uid: 'job-1' },
   },
   'a restore that still runs is ended before the dump looks': {
     o: { restore: job({ state: 'running' }) },
     plan: { do: 'removeJob', job: 'restore', uid: 'job-1' },
   },
   'a dump that cannot start, and a spec that was corrected since: make another': {
-    o: { backup: job({ state: 'running', stuck: 'ErrImagePull: no', generation: 0 }) },
+    o: { backup: lastDump({ state: 'running', stuck: 'ErrImagePull: no', generation: 0 }) },
     plan: { do: 'removeJob', job: 'backup', uid: 'job-1' },
   },
   'an image that never existed: nothing to dump, and a note of that before the proof goes': {

@@ -44,7 +44,7 @@ const settle = async (world: World, { lag = 0 }: Manner) => {
   expect(quiet, 'it goes on writing').toBe(enough)
 }
 
-/** Made, its password changed, deleted, made again: the whole of it, with one crash somewhere. */
+/** Made, dumped on demand, its password changed, deleted, made again: the whole of it, with one crash somewhere. */
 const life = async (manner: Manner): Promise<World> => {
   const world = new World()
   world.crashAfter = manner.crashAfter ?? Number.POSITIVE_INFINITY
@@ -62,6 +62,14 @@ const life = async (manner: Manner): Promise<World> => {
   make('first')
   await settle(world, manner)
   expect(world.get('MySQL', 'shop')?.status?.message).toBe('Mysql created')
+
+  const asked = world.get('MySQL', 'shop')
+  const annotations = { ...asked?.metadata.annotations, 'backup.otus.homework/requestedAt': 'now' }
+  world.put({ ...asked, metadata: { ...asked?.metadata, annotations } } as never)
+  await settle(world, manner)
+  expect(world.dumps).toEqual(['shop-0.sql.gz'])
+  const { backup, lastHandledBackupAt } = world.get('MySQL', 'shop')?.status ?? {}
+  expect([backup?.file, lastHandledBackupAt]).toEqual(['shop-0.sql.gz', 'now'])
 
   const live = world.get('MySQL', 'shop')
   world.put({
@@ -98,12 +106,13 @@ const life = async (manner: Manner): Promise<World> => {
 }
 
 describe('a whole life', { timeout: 120_000 }, () => {
-  test('without a crash makes one dump, and each Job once', async () => {
+  test('without a crash makes each dump, and each Job, once', async () => {
     const world = await life({})
-    expect(world.dumps).toHaveLength(1)
+    expect(world.dumps).toHaveLength(2)
     const jobs = world.writes.filter((write) => write.startsWith('create Job'))
     expect(jobs).toEqual([
       'create Job restore-shop-job',
+      'create Job backup-shop-job',
       'create Job password-change-shop-job',
       'create Job backup-shop-job',
       'create Job restore-shop-job',
@@ -112,7 +121,7 @@ describe('a whole life', { timeout: 120_000 }, () => {
 
   test.each([1, 2, 5])('ends the same with caches that lag %i runs behind', async (lag) => {
     const world = await life({ lag })
-    expect(world.dumps).toHaveLength(1)
+    expect(world.dumps).toHaveLength(2)
   })
 
   test('without a root password begins with a generated one', async () => {
@@ -225,6 +234,29 @@ describe('a whole life', { timeout: 120_000 }, () => {
     expect(world.get('MySQL', 'shop')?.status?.message).toContain('kubectl label pvc shop-pvc')
   })
 
+  test.each([1, 2])(
+    'dumps by its schedule, once a time, with caches that lag %i runs behind',
+    async (lag) => {
+      const world = new World()
+      world.put(withoutRoot())
+      await settle(world, {})
+      const live = world.get('MySQL', 'shop')
+      const backup = { ...mysql().spec.backup, schedule: '* * * * *' }
+      world.put({ ...live, spec: { ...live?.spec, backup } } as never)
+      // Three minutes of its time.
+      for (let round = 0; round < 60; round++) {
+        if (round % lag === 0) world.see()
+        await world.run(key)
+        world.tick()
+      }
+      expect(world.dumps).toHaveLength(3)
+      expect(world.get('MySQL', 'shop')?.status?.backup).toMatchObject({
+        file: 'shop-2.sql.gz',
+        nextRun: new Date(Math.ceil(world.now / 60_000) * 60_000).toISOString().replace('.000', ''),
+      })
+    },
+  )
+
   test('says what it did when it was asked to run', async () => {
     const world = new World()
     world.put(withoutRoot())
@@ -281,7 +313,7 @@ describe('a whole life', { timeout: 120_000 }, () => {
       const world = await life({ crashAfter }).catch((error: unknown) => {
         throw new Error(what, { cause: error })
       })
-      expect(world.dumps, what).toHaveLength(1)
+      expect(world.dumps, what).toHaveLength(2)
     }
   })
 

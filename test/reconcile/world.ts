@@ -57,6 +57,11 @@ export class World {
   #rv = 0
   #now = Date.parse('2026-01-02T03:04:05Z')
 
+  /** Its time, in milliseconds since 1970. */
+  get now(): number {
+    return this.#now
+  }
+
   get(kind: string, name: string): Loose | undefined {
     return this.objects.get(idOf(kind, 'team', name))
   }
