@@ -29,6 +29,30 @@ const isReady = ({ status }: MySQL) =>
 
 const unix = (time: Date | undefined) => (time === undefined ? undefined : time.getTime() / 1000)
 
+const unixOf = (time: string | undefined) => (time === undefined ? undefined : unix(new Date(time)))
+
+type Backup = NonNullable<NonNullable<MySQL['status']>['backup']>
+
+/** What is measured of the dumps of each resource, from its status: gone with the resource, and the same after a restart. */
+const ofDumps: [name: string, help: string, read: (backup: Backup) => number | undefined][] = [
+  [
+    'backup_last_success_timestamp_seconds',
+    'When the last good dump of a MySQL was made, Unix time.',
+    ({ lastSuccess }) => unixOf(lastSuccess),
+  ],
+  [
+    'backup_last_duration_seconds',
+    'How long making the last good dump of a MySQL took.',
+    ({ duration }) => duration,
+  ],
+  ['backup_last_size_bytes', 'Size of the last good dump of a MySQL.', ({ bytes }) => bytes],
+  [
+    'backup_next_run_timestamp_seconds',
+    'When the schedule of a MySQL wants a dump next, Unix time; in the past while that waits.',
+    ({ nextRun }) => unixOf(nextRun),
+  ],
+]
+
 /** Upper bounds of the buckets, in seconds. */
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
@@ -85,6 +109,33 @@ export const createMetrics = (sources: MetricSources) => {
     'Changes that a periodic list knew before the watch did.',
     () => sources.informers().repaired,
   )
+  const labelNames = ['namespace', 'name'] as const
+  const labelsOf = ({ metadata: { namespace = '', name } }: MySQL) => ({ namespace, name })
+  for (const [name, help, read] of ofDumps) {
+    new Gauge({
+      name: `mysql_operator_${name}`,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        this.reset()
+        for (const mysql of sources.mysqls()) {
+          const value = read(mysql.status?.backup ?? {})
+          if (value !== undefined) this.set(labelsOf(mysql), value)
+        }
+      },
+    })
+  }
+  new Counter({
+    name: 'mysql_operator_backup_failures',
+    help: 'Dumps of a MySQL that failed since the resource was made.',
+    labelNames,
+    registers,
+    collect() {
+      this.reset()
+      for (const mysql of sources.mysqls()) this.inc(labelsOf(mysql), mysql.status?.backup?.failures ?? 0)
+    },
+  })
   gauge('certificate_expiry_seconds', 'End of validity of the serving certificate, Unix time.', () =>
     unix(sources.leafExpiry()),
   )

@@ -29,11 +29,12 @@ const mostAtOnce = 32
 /** The same of one account, so that none keeps the others out. */
 const mostOfOne = 4
 
-/** What is asked for: which resource, and how long the caller waits for the outcome, in seconds (0: not at all). */
+/** What is asked for: a reconcile of which resource, and a dump as well, and how long the caller waits for the outcome, in seconds (0: not at all). */
 interface Wanted {
   namespace: string
   name: string
   seconds: number
+  backup: boolean
 }
 
 interface Answer {
@@ -53,12 +54,13 @@ const waitSeconds = (text: string): number | undefined => {
 }
 
 const wantedBy = (request: FastifyRequest): Wanted | Answer => {
-  const { namespace, name } = (request.body ?? {}) as Record<string, unknown>
-  if (!isName(namespace) || !isName(name)) return refused(400, 'send {"namespace": "…", "name": "…"}')
+  const { namespace, name, backup = false } = (request.body ?? {}) as Record<string, unknown>
+  if (!isName(namespace) || !isName(name) || typeof backup !== 'boolean')
+    return refused(400, 'send {"namespace": "…", "name": "…"}, and "backup": true for a dump')
   const { wait } = request.query as { wait?: string }
   const seconds = wait === undefined ? 0 : waitSeconds(wait)
   if (seconds === undefined) return refused(400, `wait is 1s to ${longestWait}s, such as ?wait=30s`)
-  return { namespace, name, seconds }
+  return { namespace, name, seconds, backup }
 }
 
 /** What `newRequest` makes: times that sort like texts. */
@@ -90,7 +92,10 @@ const ask = async ({ client }: ReconcileOptions, ref: Wanted): Promise<Asked | u
   const found = await client.get(MySQL, ref)
   if (!found) return undefined
   const requestedAt = newRequest(found.metadata.annotations?.[annotations.requestedAt])
-  const marks = { [annotations.requestedAt]: requestedAt }
+  const marks = {
+    [annotations.requestedAt]: requestedAt,
+    ...(ref.backup ? { [annotations.backupRequestedAt]: requestedAt } : {}),
+  }
   const { uid } = found.metadata
   await client.patch(MySQL, ref, { metadata: { uid, annotations: marks } }, 'merge')
   return { uid, requestedAt }
@@ -180,7 +185,8 @@ const createGate = () => {
 }
 
 /**
- * POST /reconcile {namespace, name}: asks for a reconcile now, on whichever replica leads. 202, or with `?wait=30s` 200
+ * POST /reconcile {namespace, name, backup}: asks for a reconcile now, on whichever replica leads, and for a dump if
+ * `backup` is true. 202, or with `?wait=30s` 200
  * and the state afterwards, 504 if it took longer.
  */
 export const reconcileRoutes =

@@ -5,11 +5,11 @@ import { createMetrics } from '../../src/metrics.ts'
 import type { Loose } from '../admission/fixtures.ts'
 import { mysql } from '../api/fixtures.ts'
 
-const metrics = () =>
+const metrics = (mysqls = [mysql()]) =>
   createMetrics({
     leading: () => true,
     queueDepth: () => 3,
-    mysqls: () => [mysql()],
+    mysqls: () => mysqls,
     silence: () => 61_500,
     informers: () => ({ failures: 4, repaired: 2 }),
     leafExpiry: () => new Date(5_000),
@@ -62,6 +62,32 @@ describe('GET /metrics', () => {
     expect((await get('prometheus')).statusCode).toBe(200)
     expect(asked.at(-1)).toMatchObject({ nonResourceAttributes: { path: '/metrics', verb: 'get' } })
   })
+})
+
+test('dumps are measured for each resource, and no more when it is gone', async () => {
+  const backup = {
+    lastSuccess: '2026-01-02T03:06:00Z',
+    bytes: 2000,
+    duration: 60,
+    failures: 3,
+    nextRun: '2026-01-02T04:30:00Z',
+  }
+  const mysqls = [mysql({ status: { backup } }), mysql({ metadata: { name: 'never' } })]
+  const { registry } = metrics(mysqls)
+  const lines = async () =>
+    (await registry.metrics()).split('\n').filter((line) => line.startsWith('mysql_operator_backup_'))
+  const labels = '{namespace="team",name="shop"}'
+  const never = 'mysql_operator_backup_failures_total{namespace="team",name="never"} 0'
+  expect(await lines()).toEqual([
+    `mysql_operator_backup_last_success_timestamp_seconds${labels} ${Date.parse(backup.lastSuccess) / 1000}`,
+    `mysql_operator_backup_last_duration_seconds${labels} 60`,
+    `mysql_operator_backup_last_size_bytes${labels} 2000`,
+    `mysql_operator_backup_next_run_timestamp_seconds${labels} ${Date.parse(backup.nextRun) / 1000}`,
+    `mysql_operator_backup_failures_total${labels} 3`,
+    never,
+  ])
+  mysqls.shift()
+  expect(await lines()).toEqual([never])
 })
 
 test('what is counted has a closed set of labels and the prefix of the operator', async () => {

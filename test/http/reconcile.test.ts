@@ -58,6 +58,7 @@ const start = async (changes: Loose = {}) => {
     post,
     waiting,
     requestedAt: () => object?.metadata.annotations?.[annotations.requestedAt] ?? '',
+    backupRequestedAt: () => object?.metadata.annotations?.[annotations.backupRequestedAt],
     /** What the leader does: it mirrors a request to the status. */
     handle(lastHandledReconcileAt: string) {
       if (object)
@@ -116,6 +117,15 @@ describe('POST /reconcile', () => {
     expect(marks.toSorted()).toEqual(marks)
   })
 
+  test('asks for a dump too, if it is told to', async () => {
+    const { post, requestedAt, backupRequestedAt } = await start()
+    await post()
+    expect(backupRequestedAt()).toBeUndefined()
+    const answer = await post({ namespace: 'team', name: 'shop', backup: true })
+    expect(answer.json()).toEqual({ requestedAt: requestedAt() })
+    expect(backupRequestedAt()).toBe(requestedAt())
+  })
+
   test.each([
     ['without a token', '', 401],
     ['with a token that nobody issued', 'forged', 401],
@@ -132,13 +142,17 @@ describe('POST /reconcile', () => {
     expect((await post({ namespace: 'team', name: 'other' })).statusCode).toBe(404)
   })
 
-  test.each([{}, { namespace: 'team' }, { namespace: 'team', name: '../x' }, { namespace: 1, name: 2 }, []])(
-    'with the body %j is 400',
-    async (body) => {
-      const { post } = await start()
-      expect((await post(body)).statusCode).toBe(400)
-    },
-  )
+  test.each([
+    {},
+    { namespace: 'team' },
+    { namespace: 'team', name: '../x' },
+    { namespace: 1, name: 2 },
+    [],
+    { namespace: 'team', name: 'shop', backup: 'yes' },
+  ])('with the body %j is 400', async (body) => {
+    const { post } = await start()
+    expect((await post(body)).statusCode).toBe(400)
+  })
 
   test.each(['?wait=0s', '?wait=61s', '?wait=forever', '?wait=1s&wait=2s'])(
     'with %s is 400',
