@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, inject, test } from 'vitest'
 import type { MySQL } from '../../../src/api/mysql.ts'
-import { findMachine, scriptInMachine } from '../machine.ts'
+import { bulk, heap } from './bulk.ts'
 import {
   closeSpace,
   condition,
@@ -20,22 +20,10 @@ import {
   theCluster,
   uniquePassword,
 } from './support.ts'
-import { onVolume } from './volume.ts'
+import { fillVolume, onVolume, volumeFolder } from './volume.ts'
 
 const root = { user: 'root', password: uniquePassword() }
 const spec = { database: 'shop', password: root.password }
-
-/** About 2 MB that no compression makes smaller. */
-const bulk = `CREATE TABLE shop.bulk (id INT PRIMARY KEY, noise VARBINARY(1024));
-  INSERT INTO shop.bulk WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900)
-  SELECT i, RANDOM_BYTES(1024) FROM n; INSERT INTO shop.bulk SELECT id + 900, RANDOM_BYTES(1024) FROM shop.bulk;`
-
-/** The same eight times over, some 15 MB. */
-const heap = [0, 1800, 3600, 7200]
-  .map((rows) =>
-    rows === 0 ? bulk : `INSERT INTO shop.bulk SELECT id + ${rows}, RANDOM_BYTES(1024) FROM shop.bulk;`,
-  )
-  .join(' ')
 
 // Only in a cluster of this machine can a disk be made full, and a process be stopped.
 const foreign = inject('cluster').context !== undefined
@@ -62,15 +50,6 @@ const backupPod = (name: string, other = '') =>
     return pods.split('\n').find((pod) => pod !== '' && pod !== other)
   })
 
-/** The folder on this machine that is the backup volume. */
-const backupFolder = (name: string): string => {
-  const { stateDir = '' } = place.cluster
-  const suffix = `_${place.namespace}_backup-${name}-pvc`
-  const folder = readdirSync(join(stateDir, 'volumes')).find((one) => one.endsWith(suffix))
-  if (folder === undefined) throw new Error(`no volume for the dumps of ${name}`)
-  return join(stateDir, 'volumes', folder)
-}
-
 const partialSize = (folder: string): number => {
   const partial = readdirSync(folder).find((file) => file.endsWith('.partial'))
   return partial === undefined ? 0 : statSync(join(folder, partial)).size
@@ -89,7 +68,7 @@ const dumperOf = (name: string) =>
 
 /** Stops mysqldump itself as soon as a megabyte of its dump is written: it stays half way, however fast the machine is. */
 const stopHalfWay = async (name: string) => {
-  const folder = backupFolder(name)
+  const folder = volumeFolder(place, `backup-${name}-pvc`)
   const deadline = Date.now() + 180_000
   while (partialSize(folder) < 1_000_000) {
     if (Date.now() > deadline) throw new Error(`no dump of ${name} has begun`)
@@ -115,7 +94,7 @@ test
       const { status } = await ready(place, name)
       const older = status?.restoredFrom ?? ''
       expect(older).toMatch(/^killed-\d{8}T\d{6}Z\.sql\.gz$/)
-      await query(place, name, root, heap)
+      await query(place, name, root, heap(3))
       expect(await inServer(name, oldDump())).toMatch(/^-- Dump completed/)
 
       expect(
@@ -156,15 +135,6 @@ test
     },
   )
 
-/** Puts an almost full file system where the backup volume is; answers how to take it away again. */
-const fill = async (name: string) => {
-  const path = backupFolder(name)
-  const machine = findMachine(place.cluster.stateDir ?? '')
-  if (machine === undefined) throw new Error('the machine of the cluster is not up')
-  await scriptInMachine(machine, `mount -t tmpfs -o size=64k,mode=0777 full '${path}'`)
-  return () => scriptInMachine(machine, `umount '${path}'`)
-}
-
 const blocked = (name: string) => condition(place, name, 'DeletionBlocked', 'True', 'BackupFailed', 180)
 const conditionOf = ({ status }: MySQL, wanted: string) =>
   status?.conditions?.find(({ type }) => type === wanted)
@@ -175,7 +145,7 @@ const blockedMySQL = async (name: string) => {
   await place.apply(name, spec)
   await ready(place, name)
   await query(place, name, root, bulk)
-  const repair = await fill(name)
+  const repair = await fillVolume(place, `backup-${name}-pvc`)
   await place.kubectl('delete', 'mysql', name, '--wait=false')
   const found = await blocked(name)
   expect(found.metadata.deletionTimestamp).toBeDefined()

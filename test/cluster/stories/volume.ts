@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { findMachine, scriptInMachine } from '../machine.ts'
 import type { Space } from './support.ts'
 
 const shell = (name: string, claim: string) => ({
@@ -45,4 +48,21 @@ export const onVolume = async (place: Space, claim: string, script: string, inpu
   } finally {
     await kubectl('delete', 'pod', pod, '--now', '--wait=false')
   }
+}
+
+/** The folder on this machine that is a claim's volume. */
+export const volumeFolder = ({ cluster, namespace }: Space, claim: string): string => {
+  const volumes = join(cluster.stateDir ?? '', 'volumes')
+  const folder = readdirSync(volumes).find((one) => one.endsWith(`_${namespace}_${claim}`))
+  if (folder === undefined) throw new Error(`no volume for ${claim}`)
+  return join(volumes, folder)
+}
+
+/** Puts an almost full file system where a claim's volume is, on this machine's disk; answers how to take it away again. */
+export const fillVolume = async (place: Space, claim: string) => {
+  const machine = findMachine(place.cluster.stateDir ?? '')
+  if (machine === undefined) throw new Error('the machine of the cluster is not up')
+  const path = volumeFolder(place, claim)
+  await scriptInMachine(machine, `mount -t tmpfs -o size=64k,mode=0777 full '${path}'`)
+  return () => scriptInMachine(machine, `umount '${path}'`)
 }
