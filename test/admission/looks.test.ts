@@ -21,6 +21,7 @@ const stored = (spec: Loose = {}): Loose => ({
     database: 'orders',
     passwordSecretRef: { name: 'shop-root', key: 'password' },
     ...memory,
+    backup: { schedule: '30 2 * * *' },
     ...spec,
   }),
 })

@@ -30,7 +30,9 @@ const resource = ({ backup, noted, handled, request }: Given = {}) =>
   })
 
 const given = (what: Given, facts: Partial<Observed> = {}) => observed({ mysql: resource(what), ...facts })
-const noted = { lastRun: '2026-01-02T03:05:00Z', nextRun: due }
+/** The Job's. */
+const lastRun = '2026-01-02T03:05:00Z'
+const noted = { lastRun, nextRun: due }
 const start = { do: 'backup', cause: { scheduledFor: due, requestedBy: undefined } }
 const away = { do: 'removeJob', job: 'backup', uid: 'job-1' }
 
@@ -85,7 +87,7 @@ const cases: Record<string, [Observed, unknown]> = {
   ],
   'a person asked, and was served': [given({ request: 'now', handled: 'now' }), undefined],
   'a person asked, the Job was started, and the status does not say so yet': [
-    given({ request: 'now' }, { backup: job({ requestedBy: 'now' }) }),
+    given({ request: 'now', noted: { lastRun } }, { backup: job({ requestedBy: 'now' }) }),
     undefined,
   ],
   'a person asks when the time has come: one dump for both': [
@@ -138,7 +140,7 @@ describe('the next look', () => {
     ],
     'when a report is overdue': [
       given({}, { backup: job({ finishedAt: '2026-01-02T03:59:40Z' }) }),
-      [10_000],
+      [10_000, 30 * minutes],
     ],
     'not at all without a schedule': [observed(), []],
   }

@@ -89,6 +89,7 @@ describe('kubectl apply refuses', () => {
 describe('kubectl apply takes and warns of', () => {
   const memory = { resources: { limits: { memory: '512Mi' } } }
   const ref = { passwordSecretRef: { name: 'mine' } }
+  const backup = { schedule: '30 2 * * *' }
   test.each<[string, Record<string, unknown>, string]>([
     ['an inline password', { ...memory, password: 'Secret-1' }, 'prefer spec.passwordSecretRef'],
     [
@@ -106,6 +107,7 @@ describe('kubectl apply takes and warns of', () => {
       'whose hash has no salt',
     ],
     ['no limit of memory', { ...ref }, 'no memory limit'],
+    ['no schedule of dumps', { ...memory, ...ref }, 'has no schedule'],
     ['the loss of the data', { ...memory, ...ref, deletionPolicy: 'Delete' }, 'its data is gone'],
     ['a Secret that is not there yet', { ...memory, ...ref }, 'names a Secret that does not exist'],
   ])('%s', async (_, spec, words) => {
@@ -119,7 +121,13 @@ describe('kubectl apply takes and warns of', () => {
 
   test('nothing, where nothing is to be said', async () => {
     await place.kubectl('create', 'secret', 'generic', 'given', '--from-literal=password=Secret-1')
-    const spec = { database: 'shop', image: 'mysql:9.7', passwordSecretRef: { name: 'given' }, ...memory }
+    const spec = {
+      database: 'shop',
+      image: 'mysql:9.7',
+      passwordSecretRef: { name: 'given' },
+      backup,
+      ...memory,
+    }
     const { code, stderr } = await apply(
       place.cluster,
       mysql(place.namespace, 'quiet', spec),

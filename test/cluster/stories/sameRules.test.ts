@@ -78,6 +78,21 @@ const size = mostly(
 const name = mostly(of('fast', 'a.b-c', '9x'), of('', 'Fast', 'a b', '-a', 'a-', 'a_b', 'a\n'))
 const key = mostly(of('password', 'a.B_c-9'), of('', 'a/b', '../x', 'a b', 'é', 'a\n'))
 const secretRef = fc.record({ name, key, namespace: mostly(fc.constant(undefined), maybe('other', '')) })
+const schedule = mostly(
+  of('30 2 * * *', '*/5 8-18/2 1,15 JAN-MAR mon', '0  0 * * 7'),
+  of(
+    '',
+    '@daily',
+    '@every 1h',
+    'TZ=UTC 0 0 * * *',
+    '0 0 0 * * *',
+    '0 0 * *',
+    '0 0 L * *',
+    '0 0 ? * *',
+    '5/15 * * * *',
+    '0 0 * * *\n',
+  ),
+)
 const ownName = mostly(
   fc.constant(undefined),
   of(
@@ -108,6 +123,7 @@ const example = fc.record({
     user_password: mostly(fc.constant(undefined), maybe('Secret-1', '')),
     passwordSecretRef: fc.option(secretRef, { nil: undefined }),
     userPasswordSecretRef: fc.option(secretRef, { nil: undefined }),
+    backup: fc.record({ schedule: fc.option(schedule, { nil: undefined }), timeZone: of('UTC') }),
     restore: fc.record({
       from: mostly(
         of('latest', 'none', 'a-1.sql.gz', 'a.sql'),
@@ -152,6 +168,7 @@ test('what is created is judged alike, and every rule is met both broken and kep
 describe('an update', () => {
   const was = {
     restore: { from: 'latest' },
+    backup: { timeZone: 'UTC' },
     storage_size: '1Gi',
     user: 'ali',
     image: 'mysql:9.7',

@@ -137,6 +137,48 @@ export const volumes: Record<string, Wrong> = {
   },
 }
 
+/** Rules on the dumps. */
+export const backups: Record<string, Wrong> = {
+  'a macro for a schedule': {
+    spec: { backup: { schedule: '@daily' } },
+    field: 'spec.backup.schedule',
+    says: ['not every cron knows', '"0 0 * * *" for @daily'],
+  },
+  'a schedule with seconds': {
+    spec: { backup: { schedule: '0 30 2 * * *' } },
+    field: 'spec.backup.schedule',
+    says: ['not five fields', 'without seconds'],
+  },
+  'a schedule with a time zone': {
+    spec: { backup: { schedule: 'CRON_TZ=UTC 30 2 * * *' } },
+    field: 'spec.backup.schedule',
+    says: ['time zone in it', 'spec.backup.timeZone'],
+  },
+  'a minute that no hour has': {
+    spec: { backup: { schedule: '60 2 * * *' } },
+    field: 'spec.backup.schedule',
+    says: ['does not take', 'minutes 0-59'],
+    alone: false,
+  },
+  'a day that no year has': {
+    spec: { backup: { schedule: '30 2 31 2 *' } },
+    field: 'spec.backup.schedule',
+    says: ['no year has', 'name a day'],
+    alone: false,
+  },
+  'an offset for a time zone': {
+    spec: { backup: { timeZone: '+02:00' } },
+    field: 'spec.backup.timeZone',
+    says: ['not a time zone', 'Europe/Berlin'],
+    alone: false,
+  },
+  'no dump to be kept': {
+    spec: { backup: { keep: 0 } },
+    field: 'spec.backup.keep',
+    says: ['1', 'dumps'],
+  },
+}
+
 /** Rules on the pod, and fields that do not exist. */
 export const pods: Record<string, Wrong> = {
   'an empty image': { spec: { image: '' }, field: 'spec.image', says: ['not an image', 'mysql:9.7'] },

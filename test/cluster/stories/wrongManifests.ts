@@ -1,5 +1,5 @@
 /** Manifests that must be refused, each with the words that its author gets to see. */
-import { databases, pods, volumes, type Wrong } from './wrongFields.ts'
+import { backups, databases, pods, volumes, type Wrong } from './wrongFields.ts'
 
 /** The MySQL that updates are tried on. */
 export const storedSpec = {
@@ -140,6 +140,6 @@ const changes: Record<string, Wrong> = {
 
 /** Everything above; updates are marked as such. */
 export const wrongManifests: [what: string, wrong: Wrong][] = [
-  ...Object.entries({ ...databases, ...names, ...passwords, ...volumes, ...pods }),
+  ...Object.entries({ ...databases, ...names, ...passwords, ...volumes, ...backups, ...pods }),
   ...Object.entries(changes).map(([what, wrong]): [string, Wrong] => [what, { ...wrong, update: true }]),
 ]
