@@ -2,7 +2,7 @@
  * Dumps of living databases: by a schedule, by hand, with the operator away, failing and healed, and cut off by a deletion.
  * The schedule is each minute, so that a story can see it keep time.
  */
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
 import type { MySQL } from '../../../src/api/mysql.ts'
 import { bulk, heap } from './bulk.ts'
 import { reach } from './https.ts'
@@ -70,9 +70,12 @@ const events = (name: string, reason: string) =>
 test('A schedule that came twice while the operator was away is made up for once', async () => {
   const missed = await eventually('a time for the first dump', async () => {
     const next = (await statusOf('timed'))?.backup?.nextRun
-    return next !== undefined && Date.parse(next) > Date.now() + 5_000 && next
+    // Far enough away for the operator to be gone by then.
+    return next !== undefined && Date.parse(next) > Date.now() + 30_000 && next
   })
   await scale(place.cluster, 0)
+  // The other stories need it, whatever becomes of this one.
+  onTestFinished(() => scale(place.cluster, 2))
   // Nobody works meanwhile: what the other stories dump is made now.
   await query(place, 'asked', root, bulk)
   await query(place, 'leaving', root, heap(6))
