@@ -25,6 +25,12 @@ export interface Config {
   drainSeconds: number
   /** Ask for a token with the right to `get` the path /metrics. */
   protectMetrics: boolean
+  /** PEM of the CA of the API servers' client certificates; empty: reviews are taken without one. */
+  clientCA: string
+  /** Common names that such a certificate may have; empty: any. */
+  clientNames: readonly string[]
+  /** Addresses from which reviews are taken, as CIDRs; empty: from everywhere. */
+  apiServerCIDRs: readonly string[]
   logLevel: string
   /** Characters of a root password that nobody gave. */
   generatedPasswordLength: number
@@ -49,6 +55,9 @@ const schema = {
     // Outside of a cluster there is no other replica that anybody could go to.
     DRAIN_SECONDS: { type: 'integer', minimum: 0, default: 0 },
     PROTECT_METRICS: { type: 'boolean', default: false },
+    CLIENT_CA: { type: 'string', default: '' },
+    CLIENT_NAMES: { type: 'string', default: '' },
+    API_SERVER_CIDRS: { type: 'string', default: '' },
     LOG_LEVEL: { type: 'string', enum: ['debug', 'info', 'warn', 'error'], default: 'info' },
     GENERATED_PASSWORD_LENGTH: { type: 'integer', ...generatedLength },
   },
@@ -67,9 +76,14 @@ interface Environment {
   WATCH_NAMESPACES: string
   DRAIN_SECONDS: number
   PROTECT_METRICS: boolean
+  CLIENT_CA: string
+  CLIENT_NAMES: string
+  API_SERVER_CIDRS: string
   LOG_LEVEL: string
   GENERATED_PASSWORD_LENGTH: number
 }
+
+const listIn = (text: string): readonly string[] => (text === '' ? [] : text.split(','))
 
 /** The environment as one frozen Config. Throws one Error that names every variable that is missing or wrong. */
 export const readConfig = (environment: NodeJS.ProcessEnv): Config => {
@@ -91,9 +105,12 @@ export const readConfig = (environment: NodeJS.ProcessEnv): Config => {
     authoritySecret: values.AUTHORITY_SECRET,
     webhookConfiguration: values.WEBHOOK_CONFIGURATION,
     certificateFolder: values.CERTIFICATE_FOLDER,
-    watchNamespaces: values.WATCH_NAMESPACES === '' ? [] : values.WATCH_NAMESPACES.split(','),
+    watchNamespaces: listIn(values.WATCH_NAMESPACES),
     drainSeconds: values.DRAIN_SECONDS,
     protectMetrics: values.PROTECT_METRICS,
+    clientCA: values.CLIENT_CA,
+    clientNames: listIn(values.CLIENT_NAMES),
+    apiServerCIDRs: listIn(values.API_SERVER_CIDRS),
     logLevel: values.LOG_LEVEL,
     generatedPasswordLength: values.GENERATED_PASSWORD_LENGTH,
   })

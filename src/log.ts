@@ -24,6 +24,12 @@ export const createLog = (level: string): Logger =>
     serializers: { err: describeError },
   })
 
+/** What an error was and where, without its text: that may quote what was worked on, as a parser's does. */
+export const withoutText = (error: unknown): { type: string; at: string[] } =>
+  error instanceof Error
+    ? { type: error.name, at: (error.stack ?? '').split('\n').filter((line) => /^ {4}at /.test(line)) }
+    : { type: typeof error, at: [] }
+
 /** An error without the fields that libraries hang on theirs, such as the request it came from. */
 const describeError = (error: unknown): unknown => {
   if (!(error instanceof Error)) return { message: String(error) }

@@ -19,6 +19,7 @@ import { type Config, readConfig } from './config.ts'
 import { healthRoutes } from './http/health.ts'
 import { metricsRoutes } from './http/metrics.ts'
 import { reconcileRoutes } from './http/reconcile.ts'
+import { createRefusal } from './http/reviewers.ts'
 import { createServer, type Server, serveDuring } from './http/server.ts'
 import { type Client, createClient } from './kube/client.ts'
 import { orAborted } from './kube/clock.ts'
@@ -27,7 +28,7 @@ import { createRecorder } from './kube/events.ts'
 import { lead } from './kube/leading.ts'
 import { LeaseElection } from './kube/lease.ts'
 import { Queue } from './kube/queue.ts'
-import { createLog } from './log.ts'
+import { createLog, withoutText } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { operatorKey } from './operatorKey.ts'
 import { createHasher, type Hasher } from './passwords/hasher.ts'
@@ -94,7 +95,8 @@ const admission = ({ config, client, key, hasher, metrics, log }: Parts) =>
       guesses: createBudget(guesses.capacity, guesses.refillMs, Date.now),
     }),
     validate: validate({ operatorNamespace: config.namespace, look: createLook({ client, key }) }),
-    onFailure: (err, about) => log.error({ err, ...about }, 'a review failed'),
+    refusal: createRefusal(config),
+    onFailure: (error, about) => log.error({ error: withoutText(error), ...about }, 'a review failed'),
     onReview: ({ handler, operation, result, seconds }) => {
       metrics.reviews.inc({ handler, operation, result })
       metrics.reviewSeconds.observe({ handler }, seconds)
@@ -134,7 +136,7 @@ const startServer = async (parts: Parts) => {
     measurements(parts),
     reconcileRoutes({ client, until: (...args) => until(caches, ...args) }),
   ]
-  const server: Server = await createServer(certificates.current(), routes, log)
+  const server: Server = await createServer(certificates.current(), routes, log, config.clientCA)
   const follow = async () => {
     // First those who have to trust it.
     await bundle.run()

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
+import { withoutText } from '../src/log.ts'
 
 test('a log line has a time, tells no host, and loses what could be a password', () => {
   const script = `
@@ -22,4 +23,17 @@ test('a log line has a time, tells no host, and loses what could be a password',
   expect(Object.keys(first)).not.toContain('hostname')
   expect(second.err).toMatchObject({ message: 'outer', cause: { message: 'inner' } })
   expect(more).toEqual([])
+})
+
+test('an error without its text keeps its type and where it was', () => {
+  try {
+    JSON.parse('Secret-1 is no JSON')
+    expect.unreachable()
+  } catch (error) {
+    expect(String(error)).toContain('Secret-1')
+    expect(withoutText(error)).toMatchObject({ type: 'SyntaxError' })
+    expect(withoutText(error).at.length).toBeGreaterThan(0)
+    expect(JSON.stringify(withoutText(error))).not.toContain('Secret-1')
+  }
+  expect(withoutText('Secret-1')).toEqual({ type: 'string', at: [] })
 })

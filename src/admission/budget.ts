@@ -1,7 +1,7 @@
 /** Counts something per key and says when there was too much of it. */
 export interface Budget {
-  /** Whether the key may go on: there is one left at least. */
-  has: (key: string) => boolean
+  /** Seconds until the key may go on; 0 if it may now. */
+  waitSeconds: (key: string) => number
   /** May go below nothing: what was spent beyond it has to come in again first. */
   spend: (key: string, amount: number) => void
 }
@@ -25,7 +25,7 @@ export const createBudget = (capacity: number, refillMs: number, now: () => numb
     return account ? Math.min(capacity, account.left + (now() - account.at) / refillMs) : capacity
   }
   return {
-    has: (key) => left(key) >= 1,
+    waitSeconds: (key) => Math.max(0, Math.ceil(((1 - left(key)) * refillMs) / 1000)),
     spend: (key, amount) => {
       if (amount === 0) return
       const account = { left: left(key) - amount, at: now() }

@@ -3,7 +3,7 @@
  * these, so they are rebuilt: what is not in the object itself is not in them either.
  */
 import { mysqlKind } from '../api/mysql.ts'
-import { mostCopies, tooManyCopies } from '../api/requestRules.ts'
+import { largestAnnotations, mostCopies, requestRules, tooManyCopies } from '../api/requestRules.ts'
 import { explain, type Violation } from '../api/rule.ts'
 import { isRecord } from './record.ts'
 import type { UncheckedObject } from './review.ts'
@@ -19,12 +19,14 @@ interface Annotation {
 
 /**
  * The object's annotations with every copy of its manifest rebuilt from `object`, which has no passwords any more.
- * kubectl's own goes if it cannot be read; it is made again by the next apply. More than a few copies are refused.
+ * kubectl's own goes if it cannot be read; it is made again by the next apply. More than a few copies are refused, and more
+ * than can be stored is not even read.
  */
 export const scrubbed = (
   annotations: Record<string, unknown>,
   object: UncheckedObject,
 ): { annotations: Record<string, unknown>; violations: Violation[] } => {
+  if (sizeOf(annotations) > largestAnnotations) return { annotations, violations: [tooLarge] }
   const all = Object.entries(annotations).map(read)
   const copies = all.filter(({ isCopy }) => isCopy).length
   // A copy inside a copy: kubectl never has it, and a crafted one could hide a password.
@@ -36,6 +38,13 @@ export const scrubbed = (
   })
   return { annotations: Object.fromEntries(kept), violations: [] }
 }
+
+const sizeOf = (annotations: Record<string, unknown>) =>
+  Object.entries(annotations)
+    .flat()
+    .reduce<number>((sum, text) => sum + (typeof text === 'string' ? Buffer.byteLength(text) : 0), 0)
+
+const tooLarge: Violation = { field: 'metadata.annotations', message: explain(requestRules.tooLarge) }
 
 const refusalOf = (copies: number): Violation => ({
   field: 'metadata.annotations',

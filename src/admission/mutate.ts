@@ -24,6 +24,7 @@ import {
   isMisnamed,
   placeViolations,
   ruleViolations,
+  versionViolations,
 } from './scope.ts'
 
 export interface MutateOptions extends PasswordInputs {
@@ -62,33 +63,36 @@ const refusedUnsettled = (
   { object, oldObject }: Change,
   options: MutateOptions,
 ): Answer | undefined => {
-  const misaddressed = addressViolations(request)
+  const misaddressed = [...versionViolations(request), ...addressViolations(request)]
   if (misaddressed.length > 0) return denied(misaddressed)
   // No Secret can be named after such a resource, and it is refused anyway: nothing is hashed for it. One that is there
   // already, from before the rule, may still change its labels and finalizers.
-  if (!oldObject && isMisnamed(object)) return denied(ruleViolations(withoutPasswords(object), oldObject))
-  return mayGuess(request.namespace, object, oldObject, options) ? undefined : tooMany(changedTooOften)
+  if (!oldObject && isMisnamed(object)) return denied(ruleViolations(withoutPasswords(object), undefined))
+  const seconds = spendGuesses(request.namespace, object, oldObject, options)
+  return seconds === 0 ? undefined : tooMany(changedTooOften(seconds), seconds)
 }
 
-const changedTooOften = `the password ${explain(requestRules.tooOften)}`
+const changedTooOften = (seconds: number) =>
+  `the password ${explain(requestRules.tooOften)} (${seconds} seconds)`
 
 /**
  * Only a wrong guess costs something: a file that is applied again and again is in order, and a right guess needs no second
  * one. What is left is asked before either is answered, or the refusal itself would tell them apart, and it is charged
- * before anything is waited for: of many requests at the same time each finds what those before it have spent.
+ * before anything is waited for: of many requests at the same time each finds what those before it have spent. What is
+ * refused costs nothing, so that nobody is kept out for longer than the last try goes back. Answers seconds to wait.
  */
-const mayGuess = (
+const spendGuesses = (
   namespace: string,
   object: UncheckedObject,
   oldObject: UncheckedObject | undefined,
   { guesses, key }: MutateOptions,
-): boolean => {
+): number => {
   const { given, wrong } = guessesIn(namespace, object, oldObject, key)
   // The seal opens for the name in the object, so that is whose account is charged.
   const account = `${namespace}/${String(object.metadata.name ?? '')}`
-  if (given > 0 && !guesses.has(account)) return false
-  guesses.spend(account, wrong)
-  return true
+  const seconds = given > 0 ? guesses.waitSeconds(account) : 0
+  if (seconds === 0) guesses.spend(account, wrong)
+  return seconds
 }
 
 const withoutPasswords = (object: UncheckedObject): UncheckedObject => {

@@ -6,6 +6,9 @@ import { summary, told } from '../api/rules.ts'
 import type { User } from '../kube/access.ts'
 import { isRecord } from './record.ts'
 
+const apiVersion = 'admission.k8s.io/v1'
+const kind = 'AdmissionReview'
+
 /** The part of a request that is read here. Inside the objects nothing has been checked yet but `metadata`. */
 export interface AdmissionRequest {
   uid: string
@@ -39,6 +42,7 @@ interface Status {
   reason: string
   message: string
   causes: readonly Violation[]
+  retryAfterSeconds?: number
 }
 
 export type Handler = (request: AdmissionRequest) => Promise<Answer>
@@ -60,10 +64,10 @@ export const denied = (found: readonly Violation[], warnings: readonly string[] 
   status: { code: 422, reason: 'Invalid', message: summary(found), causes: told(found) },
 })
 
-/** Refuses for now: nothing is wrong with the request itself. */
-export const tooMany = (message: string): Answer => ({
+/** Refuses for now: nothing is wrong with the request itself. kubectl asks again by itself after so many seconds. */
+export const tooMany = (message: string, retryAfterSeconds: number): Answer => ({
   allowed: false,
-  status: { code: 429, reason: 'TooManyRequests', message, causes: [] },
+  status: { code: 429, reason: 'TooManyRequests', message, causes: [], retryAfterSeconds },
 })
 
 /** Says nothing of the request: what was thrown may quote it. */
@@ -96,7 +100,8 @@ export const respond = async (handler: Handler, body: unknown, onFailure: OnFail
   if (typeof request === 'string')
     return { code: 400, body: { error: request }, operation: 'unknown', result: 'error' }
   const answer = await handler(request).catch((error: unknown) => {
-    onFailure(error, { uid: request.uid, namespace: request.namespace, name: request.name })
+    const [namespace, name] = [shortened(request.namespace), shortened(request.name)]
+    onFailure(error, { uid: request.uid, namespace, name })
     return failed
   })
   const operation = operations.has(request.operation) ? request.operation : 'unknown'
@@ -113,8 +118,8 @@ const resultOf = (answer: Answer): Response['result'] => {
 }
 
 const envelope = (request: AdmissionRequest, { allowed, patch, warnings, status }: Answer) => ({
-  apiVersion: 'admission.k8s.io/v1',
-  kind: 'AdmissionReview',
+  apiVersion,
+  kind,
   response: {
     uid: request.uid,
     allowed,
@@ -126,7 +131,10 @@ const envelope = (request: AdmissionRequest, { allowed, patch, warnings, status 
   },
 })
 
-const toStatus = (request: AdmissionRequest, { code, reason, message, causes }: Status) => ({
+const toStatus = (
+  request: AdmissionRequest,
+  { code, reason, message, causes, retryAfterSeconds }: Status,
+) => ({
   apiVersion: 'v1',
   kind: 'Status',
   metadata: {},
@@ -137,20 +145,23 @@ const toStatus = (request: AdmissionRequest, { code, reason, message, causes }: 
   details: {
     group,
     kind: 'MySQL',
-    name: request.name,
+    name: shortened(request.name),
     causes: causes.map(({ field, message }) => ({ reason: 'FieldValueInvalid', field, message })),
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
   },
 })
 
-/** The API server cuts warnings off behind 256 characters. */
-const longestWarning = 256
-const shortened = (text: string) =>
-  text.length <= longestWarning ? text : `${text.slice(0, longestWarning - 1)}…`
+/** The API server cuts warnings off behind 256 characters, and no name is longer. */
+const longest = 256
+const shortened = (text: string) => (text.length <= longest ? text : `${text.slice(0, longest - 1)}…`)
+
+const isReview = (body: unknown): body is Record<string, unknown> =>
+  isRecord(body) && body.apiVersion === apiVersion && body.kind === kind
 
 /** The request inside the body, or what is wrong with it. */
 const requestOf = (body: unknown): AdmissionRequest | string => {
-  const request = isRecord(body) ? body.request : undefined
-  if (!isRecord(request)) return 'the body is no AdmissionReview of admission.k8s.io/v1 with a request'
+  const request = isReview(body) ? body.request : undefined
+  if (!isRecord(request)) return `the body is no ${kind} of ${apiVersion} with a request`
   const { uid, operation, object, oldObject } = request
   if (typeof uid !== 'string' || uid === '' || uid.length > 253) return 'request.uid is missing or not a text'
   if (typeof operation !== 'string') return 'request.operation is missing or not a text'

@@ -1,9 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
+import { withDefaults } from '../api/defaults.ts'
 import { type MySQL, mysqlKind } from '../api/mysql.ts'
+import { apiVersion } from '../api/names.ts'
 import { requestRules } from '../api/requestRules.ts'
 import { explain, type Violation } from '../api/rule.ts'
 import { nameRules } from '../api/rules/name.ts'
 import { violations } from '../api/rules.ts'
+import { isRecord } from './record.ts'
 import type { AdmissionRequest, UncheckedObject } from './review.ts'
 
 /** A request that the webhooks have a say in. */
@@ -37,13 +40,27 @@ export const placeViolations = (request: AdmissionRequest, operatorNamespace: st
     : []
 
 /**
- * The API server never asks about one resource and sends another, but for a PATCH of the name, which it refuses itself
- * after this webhook. What is counted and looked up for one of them would be told of the other.
+ * The API server never asks about one resource and sends another, but for a PATCH of name or namespace, which it refuses
+ * itself after this webhook. What is counted and looked up for one of them would be told of the other. A name that is yet
+ * to be generated is missing in both.
  */
-export const addressViolations = ({ name, object, oldObject }: AdmissionRequest): Violation[] =>
-  [object, oldObject].every((each) => !each || String(each.metadata.name ?? name) === name)
+export const addressViolations = (request: AdmissionRequest): Violation[] =>
+  (['name', 'namespace'] as const)
+    .filter((part) =>
+      [request.object, request.oldObject].some(
+        (each) => each && String(each.metadata[part] ?? request[part]) !== request[part],
+      ),
+    )
+    .map((part) => ({
+      field: `metadata.${part}`,
+      message: explain(requestRules.renamed),
+    }))
+
+/** The rules are about one version, into which the API server converts every other before it asks. */
+export const versionViolations = ({ object, oldObject }: AdmissionRequest): Violation[] =>
+  [object, oldObject].every((each) => !each || (each.apiVersion === apiVersion && each.kind === mysqlKind))
     ? []
-    : [{ field: 'metadata.name', message: explain(requestRules.renamed) }]
+    : [{ field: 'apiVersion', message: explain(requestRules.otherVersion) }]
 
 /** True for a name that no object can be named after. */
 export const isMisnamed = (object: UncheckedObject): boolean =>
@@ -54,10 +71,10 @@ export const ruleViolations = (
   object: UncheckedObject,
   oldObject: UncheckedObject | undefined,
 ): Violation[] =>
-  changesSpec(object, oldObject) ? violations(asMySQL(object), oldObject && asMySQL(oldObject)) : []
+  changesSpec(object, oldObject) ? violations(asMySQL(object), oldObject && asStored(oldObject)) : []
 
 /**
- * The rules look at the spec only where it has the right shape. A name that is yet to be generated is stood in for: the
+ * The rules look at the spec only where it has the right shape, with defaults: a forged review has none. A name that is yet to be generated is stood in for: the
  * API server adds five characters.
  */
 export const asMySQL = (object: UncheckedObject): MySQL => {
@@ -66,5 +83,11 @@ export const asMySQL = (object: UncheckedObject): MySQL => {
     typeof name === 'string' && name !== ''
       ? object.metadata
       : { ...object.metadata, name: `${String(generateName ?? '')}xxxxx` }
-  return { ...object, metadata } as unknown as MySQL
+  return { ...object, metadata, spec: withDefaults(object.spec) } as unknown as MySQL
 }
+
+/** The same of a stored object, which may be older than the rule that there is a spec. */
+export const asStored = (object: UncheckedObject): MySQL => ({
+  ...asMySQL(object),
+  spec: withDefaults(isRecord(object.spec) ? object.spec : {}) as MySQL['spec'],
+})

@@ -1,8 +1,17 @@
-import { schemaViolations } from '../api/rules.ts'
+import { schemaViolations, shapeViolations } from '../api/rules.ts'
 import { warningsFor } from '../api/warnings.ts'
 import type { Look } from './lookups.ts'
 import { allowed, denied, type Handler } from './review.ts'
-import { asMySQL, changeOf, changesSpec, placeViolations, ruleViolations } from './scope.ts'
+import {
+  addressViolations,
+  asMySQL,
+  asStored,
+  changeOf,
+  changesSpec,
+  placeViolations,
+  ruleViolations,
+  versionViolations,
+} from './scope.ts'
 
 export interface ValidateOptions {
   /** The operator's own namespace, in which there may be no MySQL. */
@@ -17,12 +26,16 @@ export const validate =
     const change = changeOf(request)
     if (!change || !changesSpec(change.object, change.oldObject)) return allowed()
     const { object, oldObject } = change
+    const misaddressed = [...versionViolations(request), ...addressViolations(request)]
+    if (misaddressed.length > 0) return denied(misaddressed)
+    const [now, was] = [asMySQL(object), oldObject && asStored(oldObject)]
     const found = [...placeViolations(request, operatorNamespace), ...ruleViolations(object, oldObject)]
     // What has the wrong shape cannot be looked up.
-    if (schemaViolations(object.spec).length > 0) return denied(found)
-    const seen = await look(request, asMySQL(object), oldObject && asMySQL(oldObject))
+    if (shapeViolations(now, was).length > 0) return denied(found)
+    const seen = await look(request, now, was)
     const all = [...found, ...seen.violations]
-    return all.length > 0
-      ? denied(all, seen.warnings)
-      : allowed([...warningsFor(asMySQL(object)), ...seen.warnings])
+    if (all.length > 0) return denied(all, seen.warnings)
+    // What is kept in a wrong shape cannot be warned of.
+    const advice = schemaViolations(now.spec).length > 0 ? [] : warningsFor(now)
+    return allowed([...advice, ...seen.warnings])
   }

@@ -1,7 +1,19 @@
 import { group, names, version } from './names.ts'
-import { explain } from './rule.ts'
+import { explain, type Rule } from './rule.ts'
 import { rules } from './rules.ts'
 import { specSchema, statusSchema } from './schema.ts'
+
+/**
+ * The rule, but for what an update leaves as it is stored: the API server itself skips only rules on a spec that is the same
+ * as a whole, and the name even when a finalizer goes. A rule about changes needs no such exception.
+ */
+const ratcheted = ({ at, rule }: NonNullable<Rule['cel']>, field: string) => {
+  if (rule.includes('oldSelf')) return { rule }
+  const [now, was] = ['self', 'oldSelf.value()'].map((one) => `${one}.${field.split('.')[1]}`)
+  // Not with `.?`: the API server cannot tell what that costs.
+  const kept = at === 'spec' ? ` && has(${now}) && has(${was}) && ${now} == ${was}` : ''
+  return { rule: `(oldSelf.hasValue()${kept}) || (${rule})`, optionalOldSelf: true }
+}
 
 const validations = (at: 'resource' | 'spec') =>
   rules.flatMap((rule) => {
@@ -9,7 +21,7 @@ const validations = (at: 'resource' | 'spec') =>
     // The path of a rule on the resource itself cannot name metadata: the schema knows nothing inside it.
     const fieldPath = at === 'spec' ? { fieldPath: rule.field.slice('spec'.length) } : {}
     const message = at === 'spec' ? explain(rule) : `${rule.field} ${explain(rule)}`
-    return [{ rule: rule.cel.rule, message, ...fieldPath }]
+    return [{ ...ratcheted(rule.cel, rule.field), message, ...fieldPath }]
   })
 
 const columns = [

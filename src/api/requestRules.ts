@@ -3,8 +3,11 @@
  * its words from here, and so does the documentation; what a policy of the chart refuses has its words there.
  */
 import type { AccountFields } from './accountFields.ts'
-import type { Account } from './names.ts'
+import { type Account, apiVersion } from './names.ts'
 import type { Refusal } from './rule.ts'
+
+/** Bytes of all annotations together; the API server stores no more, but looks only after the webhook. */
+export const largestAnnotations = 256 * 1024
 
 export const requestRules = {
   operatorsNamespace: {
@@ -12,8 +15,16 @@ export const requestRules = {
     remedy: 'use a namespace of its own',
   },
   renamed: {
-    refusal: 'is not the name that the request is about, and a resource cannot be renamed',
-    remedy: 'leave the name as it is',
+    refusal: 'is not the one that the request is about, and a resource cannot be renamed or moved',
+    remedy: 'leave it as it is',
+  },
+  otherVersion: {
+    refusal: `is not ${apiVersion}, which is all that the webhooks of the operator know`,
+    remedy: 'use their configuration from the chart of the operator',
+  },
+  tooLarge: {
+    refusal: `are larger than ${largestAnnotations / 1024} KiB together, which the API server does not store`,
+    remedy: 'remove or shorten some',
   },
   noText: { refusal: 'is not a text', remedy: 'put it in quotes, or leave the field out' },
   notReadable: {
@@ -35,7 +46,7 @@ export const requestRules = {
   },
   tooOften: {
     refusal: 'of this resource was changed too often within a minute',
-    remedy: 'wait a minute and try again',
+    remedy: 'wait some seconds, as kubectl does by itself, and try again',
   },
 } as const satisfies Record<string, Refusal>
 

@@ -13,7 +13,7 @@ export interface Refusal {
  * holds without the webhook), in the webhook, and in the reconciler (for what came in while neither was there).
  */
 export interface Rule extends Refusal {
-  /** Path of the field, as kubectl prints it. */
+  /** Path of the field, as kubectl prints it. The rule looks at this field of the spec only, or at the name. */
   field: string
   /** The same in CEL, on the resource or on its spec; absent where CEL cannot say it. */
   cel?: { at: 'resource' | 'spec'; rule: string }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { Ajv, type ErrorObject } from 'ajv'
 import type { MySQL } from './mysql.ts'
 import { explain, type Rule, type Violation } from './rule.ts'
@@ -92,15 +93,35 @@ export const schemaViolations = (spec: unknown): Violation[] => {
   return (unfit?.errors ?? []).map(schemaViolation)
 }
 
+/** `database` of `spec.database`, and of whatever is in it. */
+const partOf = (path: string) => path.split('.')[1] as keyof MySQL['spec'] | undefined
+
 /**
- * Everything that is wrong with a resource, all at once; empty if nothing is. On an update `was` is the stored resource.
- * Rules are only asked about a spec of the right shape.
+ * Whether an update leaves the field as it is stored. It is not judged then, or a rule that comes later would keep a
+ * resource from being mended, and from losing its deletion protection. A name is never changed.
+ */
+const isKept = (path: string, now: MySQL, was: MySQL | undefined): boolean => {
+  if (!was) return false
+  const part = partOf(path)
+  if (path.startsWith('metadata.')) return true
+  return part !== undefined && isDeepStrictEqual(now.spec[part], was.spec[part])
+}
+
+/** `schemaViolations` of a resource, but for what an update leaves as it is stored. */
+export const shapeViolations = (now: MySQL, was?: MySQL): Violation[] =>
+  schemaViolations(now.spec).filter(({ field }) => !isKept(field, now, was))
+
+/**
+ * Everything that is wrong with a resource, all at once; empty if nothing is. On an update `was` is the stored resource,
+ * and only fields that differ from it are judged. Rules are only asked about fields of the right shape.
  */
 export const violations = (now: MySQL, was?: MySQL): Violation[] => {
-  const shape = schemaViolations(now.spec)
+  const shape = shapeViolations(now, was)
   if (shape.length > 0) return shape
+  const misshapen = new Set(was ? schemaViolations(was.spec).map(({ field }) => partOf(field)) : [])
   return rules
-    .filter((rule) => rule.broken(now, was))
+    .filter(({ field }) => !isKept(field, now, was))
+    .filter((rule) => rule.broken(now, misshapen.has(partOf(rule.field)) ? undefined : was))
     .map((rule) => ({ field: rule.field, message: explain(rule) }))
 }
 

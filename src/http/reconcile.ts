@@ -24,6 +24,8 @@ export interface ReconcileOptions {
 
 /** Longest time that a caller can wait, in seconds. */
 const longestWait = 60
+/** Bytes of a body, which holds two names and is read before anybody is asked who they are. */
+const longestBody = 4096
 /** Requests under way at the same time; each that waits holds a connection. */
 const mostAtOnce = 32
 /** The same of one account, so that none keeps the others out. */
@@ -203,7 +205,7 @@ export const reconcileRoutes =
       const who = `account ${caller.username ?? ''}`
       return through(who, mostOfOne, () => handle(options, caller, wanted, closing.signal))
     }
-    app.post('/reconcile', async (request, reply) => {
+    app.post('/reconcile', { bodyLimit: longestBody }, async (request, reply) => {
       const { code, body } = await through('everybody', mostAtOnce, () => answer(request).catch(apiAnswer))
       return reply.code(code).send(body)
     })

@@ -1,10 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerOptions } from 'node:https'
 import { networkInterfaces } from 'node:os'
 import type { SecureContextOptions } from 'node:tls'
 import { promisify } from 'node:util'
 import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
 import { type Clock, sleep, systemClock } from '../kube/clock.ts'
+import { limitConnections } from './connections.ts'
+import { isTooComplex } from './json.ts'
 
 /** The serving certificate and its key, PEM. */
 type Served = Required<Pick<SecureContextOptions, 'cert' | 'key'>>
@@ -78,27 +81,47 @@ const gate = () => {
   }
 }
 
-/** The one HTTPS server, with the routes of `plugins`. Bodies are never logged. */
+/**
+ * Certificates of clients are asked for where there is a CA to check them with. Who has none gets in too, for health and
+ * metrics; what a certificate is needed for is said at the route.
+ */
+const tlsOptions = ({ cert, key }: Served, clientCA: string): ServerOptions => ({
+  cert,
+  key,
+  minVersion: 'TLSv1.2',
+  ...(clientCA === '' ? {} : { ca: clientCA, requestCert: true, rejectUnauthorized: false }),
+})
+
+/** JSON that is parsed only if it is no more than a review can be, and has no key like __proto__, which is an attack. */
+const parseJSON = (app: FastifyInstance) => {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (!isTooComplex(body)) return parse(request, body, done)
+    done(Object.assign(new Error(), { statusCode: 413, code: 'TOO_COMPLEX' }))
+  })
+}
+
+/** The one HTTPS server, with the routes of `plugins`. Bodies are never logged. `clientCA` is PEM, or empty. */
 export const createServer = async (
   pair: Served,
   plugins: readonly FastifyPluginAsync[],
   log: Logger,
+  clientCA = '',
 ): Promise<Server> => {
   let draining = false
   const app = Fastify({
-    https: { cert: pair.cert, key: pair.key, minVersion: 'TLSv1.2' },
+    https: tlsOptions(pair, clientCA),
     bodyLimit,
     keepAliveTimeout,
     requestTimeout,
-    // A key like __proto__ in a body is an attack, not a mistake to be mended.
-    onProtoPoisoning: 'error',
-    onConstructorPoisoning: 'error',
     logger: false,
     // Requests for the old process keep coming over open connections while it drains; they are answered.
     return503OnClosing: false,
   })
+  limitConnections(app.server)
   // JSON alone; Fastify answers anything else with 415.
-  app.removeContentTypeParser('text/plain')
+  parseJSON(app)
   const admits = gate()
   app.addHook('onRequest', async (request, reply) => {
     if (admits(request.raw, reply.raw)) return
@@ -128,9 +151,9 @@ export const createServer = async (
     listen: async (port) => {
       await app.listen({ port, host: everyAddress() })
     },
-    swap: ({ cert, key }) => {
+    swap: (next) => {
       const server = app.server as unknown as { setSecureContext(options: object): void }
-      server.setSecureContext({ cert, key, minVersion: 'TLSv1.2' })
+      server.setSecureContext(tlsOptions(next, clientCA))
     },
     drain: () => {
       if (!draining) log.info('draining: from now on not ready, and clients are sent to another replica')

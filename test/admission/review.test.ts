@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createBudget } from '../../src/admission/budget.ts'
+import { mutate } from '../../src/admission/mutate.ts'
 import { allowed, denied, respond } from '../../src/admission/review.ts'
 import { admit, applied, ask, type Loose, mutator, oldManifest, passwordInputs, review } from './fixtures.ts'
 
@@ -93,7 +94,9 @@ describe('/mutate', () => {
 
   test('tells everything that is wrong at once, with what to do', async () => {
     const manifest = oldManifest({ password: '', storage_size: '1Mi', database: 'mysql', user: 'root' })
-    const { answer } = await ask(mutator(), review(applied(manifest), null, { namespace: 'operators' }))
+    const object = applied(manifest)
+    object.metadata.namespace = 'operators'
+    const { answer } = await ask(mutator(), review(object, null, { namespace: 'operators' }))
     expect(answer.status.details.causes.map(({ field }: Loose) => field)).toEqual([
       'metadata.namespace',
       'spec.password',
@@ -176,6 +179,23 @@ describe('/mutate', () => {
       expect(await other.codes([both('a'), both('b')])).toEqual([200, 429])
     })
 
+    test('so that nobody is kept out for long by those of others, however many there were', async () => {
+      let now = 0
+      const guesses = createBudget(10, 6000, () => now)
+      const handler = mutate({ ...passwordInputs().inputs, operatorNamespace: 'operators', guesses })
+      const stored = await admit(handler, applied(oldManifest()))
+      const both = (password: string) => {
+        const spec = { ...stored.spec, password, user_password: password }
+        return ask(handler, review({ ...stored, spec }, stored))
+      }
+      for (let i = 0; i < 200; i++) await both(`wrong-${i}`)
+      const { status } = (await both('right')).answer
+      expect(status.details.retryAfterSeconds).toBeLessThanOrEqual(12)
+      expect(status.message).toContain(`try again (${status.details.retryAfterSeconds} seconds)`)
+      now += status.details.retryAfterSeconds * 1000
+      expect((await both('right')).answer.allowed).toBe(true)
+    })
+
     test('but not the password in force: the same file can be applied as often as one likes', async () => {
       const { stored, guess, codes } = await guessing()
       const same = Array.from({ length: 30 }, () => review(guess('otuspassword'), stored))
@@ -218,23 +238,24 @@ describe('a budget', () => {
     let now = 0
     const budget = createBudget(2, 1000, () => now)
     budget.spend('a', 2)
-    expect([budget.has('a'), budget.has('b')]).toEqual([false, true])
+    expect([budget.waitSeconds('a'), budget.waitSeconds('b')]).toEqual([1, 0])
     now = 999
-    expect(budget.has('a')).toBe(false)
+    expect(budget.waitSeconds('a')).toBe(1)
     now = 1000
-    expect(budget.has('a')).toBe(true)
+    expect(budget.waitSeconds('a')).toBe(0)
     now = 1_000_000
     budget.spend('a', 2)
-    expect(budget.has('a')).toBe(false)
+    expect(budget.waitSeconds('a')).toBe(1)
   })
 
   test('forgives no debt', () => {
     let now = 0
     const budget = createBudget(2, 1000, () => now)
     budget.spend('a', 5)
+    expect(budget.waitSeconds('a')).toBe(4)
     now = 3999
-    expect(budget.has('a')).toBe(false)
+    expect(budget.waitSeconds('a')).toBe(1)
     now = 4000
-    expect(budget.has('a')).toBe(true)
+    expect(budget.waitSeconds('a')).toBe(0)
   })
 })

@@ -153,6 +153,42 @@ describe('an update is refused for', () => {
   })
 })
 
+describe('an update of what a later rule refuses', () => {
+  type Odd = Partial<Record<keyof MySQLSpec, unknown>>
+  const odd = (spec: Odd, name = 'shop') => mysql({ metadata: { name }, spec: spec as Partial<MySQLSpec> })
+  const broken: Record<string, [Odd, string?]> = {
+    'a system schema': [{ database: 'mysql' }],
+    'a wrong shape': [{ tolerations: 'none', deletionPolicy: 'Keep' }],
+    'no database': [{ database: undefined }],
+    'a size that is none': [{ storage_size: 5 }],
+    'an image that is none': [{ image: { name: 'mysql' } }],
+    'another name': [{}, 'my.name'],
+  }
+
+  test.each(Object.entries(broken))(
+    '(%s) may leave it as it is, and lift its protection',
+    (_, [spec, name]) => {
+      const was = odd({ ...spec, deletionProtection: true }, name)
+      expect(violations(was)).not.toEqual([])
+      expect(violations(odd({ ...spec, deletionProtection: false }, name), was)).toEqual([])
+    },
+  )
+
+  test.each(Object.entries(broken))('(%s) is refused for what it breaks itself', (_, [spec, name]) => {
+    const now = odd({ ...spec, priorityClassName: 'Not one' }, name)
+    expect(fieldsOf(now, odd(spec, name))).toEqual(['spec.priorityClassName'])
+  })
+
+  test('may put it right, but not into something else that is wrong', () => {
+    const sized = (storage_size: unknown) => odd({ storage_size })
+    expect(violations(sized('1Gi'), sized(5))).toEqual([])
+    expect(fieldsOf(sized('1Mi'), sized(5))).toEqual(['spec.storage_size'])
+    const policy = (deletionPolicy: unknown) => odd({ deletionPolicy })
+    expect(violations(policy('Retain'), policy('Keep'))).toEqual([])
+    expect(fieldsOf(policy('Lose'), policy('Keep'))).toEqual(['spec.deletionPolicy'])
+  })
+})
+
 test('no refusal ever quotes a password', () => {
   fc.assert(
     fc.property(fc.stringMatching(/^[a-zA-Z0-9]{12,40}$/), (secret) => {

@@ -75,6 +75,16 @@ export function kubeconfig(name: string, server: string, authority: string, user
   })
 }
 
+/** A kubeconfig as the API server's AdmissionConfiguration takes it: what is shown to each webhook, here to all. */
+export function webhookCredentials({ cert, key }: KeyPair): string {
+  const base64 = (text: string) => Buffer.from(text).toString('base64')
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    users: [{ name: '*', user: { 'client-certificate-data': base64(cert), 'client-key-data': base64(key) } }],
+  })
+}
+
 function lifetime(): { notBeforeDate: Date; notAfterDate: Date } {
   const day = 86_400_000
   return { notBeforeDate: new Date(Date.now() - day), notAfterDate: new Date(Date.now() + 365 * day) }

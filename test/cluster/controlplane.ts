@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { copyFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createAuthority, issue, kubeconfig, writeKeyPair } from './certificates.ts'
+import { createAuthority, issue, kubeconfig, webhookCredentials, writeKeyPair } from './certificates.ts'
 import type { Component, Site } from './components.ts'
 import { kubernetesServiceAddress, nodeAddress, podSubnet, serviceSubnet } from './network.ts'
 import { projectRoot } from './paths.ts'
@@ -22,6 +22,9 @@ const clients = {
   coredns: { commonName: 'coredns', organization: 'system:masters' },
   'local-volumes': { commonName: 'local-volumes', organization: 'system:masters' },
 }
+
+/** Common name of the certificate that the API server shows to webhooks that ask for one. */
+export const webhookClient = 'apiserver-webhooks'
 
 /** A file below the cluster's folder of keys, certificates and kubeconfigs. */
 export function pki(site: { stateDir: string }, file: string): string {
@@ -49,6 +52,8 @@ export async function writeCredentials(site: Site): Promise<void> {
     const text = kubeconfig(site.name, apiServer, authority.cert, user)
     writeFileSync(pki(site, `${name}.kubeconfig`), text, { mode: 0o600 })
   }
+  const webhooks = await issue(authority, { commonName: webhookClient })
+  writeFileSync(pki(site, 'webhooks.kubeconfig'), webhookCredentials(webhooks), { mode: 0o600 })
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   writeFileSync(pki(site, 'service-accounts.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }), {
     mode: 0o600,
@@ -78,10 +83,27 @@ export function auditLog(site: { stateDir: string }): string {
   return join(site.stateDir, 'audit.log')
 }
 
+/** Makes the API server show its certificate to every webhook. */
+function admissionConfiguration(site: Site): object {
+  const configuration = {
+    apiVersion: 'apiserver.config.k8s.io/v1',
+    kind: 'WebhookAdmissionConfiguration',
+    kubeConfigFile: pki(site, 'webhooks.kubeconfig'),
+  }
+  const plugins = ['MutatingAdmissionWebhook', 'ValidatingAdmissionWebhook']
+  return {
+    apiVersion: 'apiserver.config.k8s.io/v1',
+    kind: 'AdmissionConfiguration',
+    plugins: plugins.map((name) => ({ name, configuration })),
+  }
+}
+
 export function kubeApiserver(site: Site): Component {
   // The one that the documentation recommends; a copy, so that a checkout that changes does not matter.
   const policy = join(site.stateDir, 'audit-policy.yaml')
   copyFileSync(join(projectRoot, 'docs/examples/audit-policy.yaml'), policy)
+  const admission = join(site.stateDir, 'admission.json')
+  writeFileSync(admission, JSON.stringify(admissionConfiguration(site)))
   return {
     name: 'kube-apiserver',
     command: [
@@ -103,6 +125,7 @@ export function kubeApiserver(site: Site): Component {
       '--authorization-mode=Node,RBAC',
       // The second one, which is off by default and on in OpenShift, asks for more rights of who sets owner references.
       '--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement',
+      `--admission-control-config-file=${admission}`,
       '--allow-privileged=true',
       `--audit-policy-file=${policy}`,
       `--audit-log-path=${auditLog(site)}`,

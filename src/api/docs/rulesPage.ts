@@ -61,7 +61,9 @@ const requestRows: Row[] = [
     remedy: 'choose another namespace',
     where: 'policy',
   },
-  { fields: ['metadata.name'], ...requestRules.renamed, where: 'webhook' },
+  { fields: ['apiVersion'], ...requestRules.otherVersion, where: 'webhook' },
+  { fields: ['metadata.name', 'metadata.namespace'], ...requestRules.renamed, where: 'webhook' },
+  { fields: ['metadata.annotations'], ...requestRules.tooLarge, where: 'webhook' },
   { fields: ['metadata.annotations'], ...tooManyCopies('more'), where: 'webhook' },
   ...accounts.flatMap((account) => ofAccount(account, accountFields[account])),
   {
@@ -108,7 +110,7 @@ export const rulesPage = (): string => {
   const parts = [
     generatedNote,
     '# Rules',
-    'A resource is refused with everything that is wrong with it alone at once; what only the cluster can tell comes after that. Changes of labels, annotations and finalizers alone are not judged, nor does the webhook look at a resource that is being deleted.',
+    'A resource is refused with everything that is wrong with it alone at once; what only the cluster can tell comes after that. Of a change only the fields that differ are judged: what a later rule refuses may stay as it is, and never keeps a resource from being labelled, mended or deleted. So changes of labels, annotations and finalizers alone are not judged, nor does the webhook look at a resource that is being deleted.',
     'Who refuses: **schema** and **CEL** are in the CRD, so the API server checks them even when the operator is not there. **webhook**: the operator, before the resource is stored; it asks schema and CEL rules too, to answer with all of them at once. **reconciler**: the operator again at each run, for what was stored while nobody looked; the condition `Degraded` says so then, with the reason `Invalid`, and `CredentialsReady` about Secrets. **policy**: a ValidatingAdmissionPolicy of the chart. A field that does not exist is refused by the API server, which names it.',
     table(
       ['Field', 'Refused if it …', 'Do this', 'Where'],

@@ -107,12 +107,15 @@ is_ambiguous() {
 }
 
 # A row that no dump before this one has, in a table that is dumped with the rest: whoever loads the dump can tell that it
-# is this one, and whole. A dump that was killed may have left a server that takes no writes, not even ours.
+# is this one, and whole. A dump that was killed, or an administrator, may have left a server that takes no writes, not
+# even ours.
 write_token() {
-  ask "SET GLOBAL super_read_only = OFF;
+  ask "SET @before = @@GLOBAL.super_read_only;
+       SET GLOBAL super_read_only = OFF;
        SET SESSION sql_log_bin = 0;
        CREATE TABLE IF NOT EXISTS mysql_operator.dump (id TINYINT NOT NULL PRIMARY KEY, token CHAR(36) NOT NULL) ENGINE=InnoDB;
-       REPLACE INTO mysql_operator.dump VALUES (1, '$POD_UID');"
+       REPLACE INTO mysql_operator.dump VALUES (1, '$POD_UID');
+       SET GLOBAL super_read_only = @before;"
 }
 
 # Sets `changes`, which differs from before once a stored program was made or altered.

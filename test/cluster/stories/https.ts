@@ -40,7 +40,7 @@ const parsed = (text: string): unknown => {
 }
 
 /** The certificate authority that the API server trusts for the webhooks, in PEM. */
-const webhookAuthority = async (cluster: Cluster): Promise<string> => {
+export const webhookAuthority = async (cluster: Cluster): Promise<string> => {
   const path = 'jsonpath={.webhooks[0].clientConfig.caBundle}'
   const bundle = await cluster.kubectl('get', 'mutatingwebhookconfiguration', release, '-o', path)
   return Buffer.from(bundle, 'base64').toString('utf8')
