@@ -66,7 +66,7 @@ const change = async (password: string) => {
   return passwordResult(report)?.accounts ?? stderr
 }
 
-const both = (was: string) => ['root', 'user'].map((account) => ({ account, was }))
+const both = (was: string) => ['root', 'user'].map((account) => ({ account, was, old: false }))
 
 describe.each([
   ['its own SQL modes', ''],
@@ -188,7 +188,7 @@ describe('on a server of these tests', () => {
       expect(passwordResult((await db.passwordChange('user')).report)?.accounts[0]?.was).toBe('changed')
       expect((await held()).plugin).toBe('mysql_native_password')
       await logsIn('ali', 'a native one')
-      expect(await change('the next one')).toContainEqual({ account: 'user', was: 'changed' })
+      expect(await change('the next one')).toContainEqual({ account: 'user', was: 'changed', old: false })
       expect((await held()).plugin).toBe('caching_sha2_password')
       await logsIn('ali', 'the next one')
       await isRefused('ali', 'a native one')
