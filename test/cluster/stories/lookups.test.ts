@@ -20,7 +20,10 @@ beforeAll(async () => {
 })
 afterAll(() => closeSpace(place))
 
-const quiet = { resources: { limits: { memory: '1Gi' } }, image: 'mysql:9.7' }
+const quiet = {
+  ...{ resources: { limits: { memory: '1Gi' } }, image: 'mysql:9.7' },
+  backup: { schedule: '30 2 * * *' },
+}
 
 /** `kubectl apply` of a MySQL: whether it was taken, and what was warned of. */
 const applied = async (name: string, spec: Record<string, unknown>, ...options: string[]) => {
