@@ -9,7 +9,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { withLock } from './lock.ts'
 import { cacheFolder } from './paths.ts'
@@ -96,7 +96,8 @@ export async function writeArchive(
 
 /** The image of the pods' sandbox container: our pause binary and nothing else. */
 export function pauseArchive(log: Log, reference: string, binary: string): Promise<Archive> {
-  return cachedImage(log, reference, binary, async (file) => {
+  // The folder of the binaries is named after their versions; where the cache lies changes nothing.
+  return cachedImage(log, reference, relative(cacheFolder, binary), async (file) => {
     const rootfs = `${file}.rootfs`
     await run('tar', ['-cf', rootfs, '-C', join(binary, '..'), basename(binary)])
     await writeArchive(file, reference, rootfs, { Entrypoint: ['/pause'], User: '65535:65535' })

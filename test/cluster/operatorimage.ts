@@ -31,7 +31,7 @@ export function hasOperatorImage(): boolean {
 export async function operatorArchive(log: Log): Promise<Archive> {
   const base = await baseArchive(log)
   // Buildah's storage is the machine's: the name would be another checkout's image a moment later.
-  return cachedImage(log, operatorImage, `${base.file} ${sourcesHash()}`, (file) =>
+  return cachedImage(log, operatorImage, `${base.reference} ${sourcesHash()}`, (file) =>
     withLock('buildah', log, () => build(base, file)),
   )
 }
@@ -51,7 +51,8 @@ export function sourcesHash(): string {
 function baseArchive(log: Log): Promise<Archive> {
   const node = join(projectRoot, 'node_modules/node/bin/node')
   const npm = npmFolder()
-  const recipe: Bootstrap = {
+  // With the npm of this machine; the paths of both are left out of what the image is known by.
+  const recipe = (node: string, npm: string): Bootstrap => ({
     suite: 'bookworm',
     packages: [],
     hooks: [
@@ -65,15 +66,17 @@ function baseArchive(log: Log): Promise<Archive> {
       'chroot "$1" useradd --uid 1000 --gid 1000 --create-home --shell /bin/bash node',
       'rm -f "$1"/var/cache/apt/*.bin',
     ],
-  }
-  const version = readFileSync(join(projectRoot, 'node_modules/node/package.json'), 'utf8')
+  })
+  const versions = [join(projectRoot, 'node_modules/node'), npm].map((folder) =>
+    readFileSync(join(folder, 'package.json'), 'utf8'),
+  )
   const config = { Cmd: ['node'] }
-  const content = JSON.stringify({ recipe, config }) + version
+  const content = JSON.stringify({ recipe: recipe('node', 'npm'), config, versions })
   // Buildah keeps images by name, so the name tells one content from another.
   const reference = `localhost/node-base:${createHash('sha256').update(content).digest('hex').slice(0, 12)}`
   return cachedImage(log, reference, content, async (file) => {
     const rootfs = `${file}.rootfs`
-    await bootstrap(log, rootfs, recipe)
+    await bootstrap(log, rootfs, recipe(node, npm))
     await writeArchive(file, reference, rootfs, config)
   })
 }
