@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { storyClusters } from './test/cluster/stories/clusters.ts'
 
 const isRootOnLinux = process.platform === 'linux' && process.getuid?.() === 0
 if (!isRootOnLinux)
@@ -41,11 +42,11 @@ export default defineConfig({
         },
       },
       {
-        // Stories on a real cluster: one after the other, since each watches the same two cores.
+        // Stories on real clusters: one after the other on each, since a story may stop what all of them use.
         test: {
           name: 'cluster',
           include: ['test/cluster/**/*.test.ts'],
-          fileParallelism: false,
+          maxWorkers: storyClusters(process.env).length,
           sequence: { groupOrder: 3 },
           globalSetup: ['test/cluster/stories/setup.ts'],
           testTimeout: 300_000,

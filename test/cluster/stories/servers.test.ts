@@ -1,5 +1,5 @@
 /** MySQL 8.0, as much data still is on it, from its making to its end: everything else is tried on 9.7. */
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { annotations } from '../../../src/api/names.ts'
 import { load } from '../load.ts'
 import { progressLog } from '../progress.ts'
@@ -70,9 +70,9 @@ const give = (secret: string, password: string) =>
   })
 
 beforeAll(async () => {
-  const { name, context } = inject('cluster')
-  if (context === undefined) await load(name, image, progressLog())
-  place = await openSpace(await theCluster(), 'servers')
+  const cluster = await theCluster()
+  if (cluster.context === undefined) await load(cluster.name, image, progressLog())
+  place = await openSpace(cluster, 'servers')
 })
 
 afterAll(() => closeSpace(place))

@@ -8,9 +8,12 @@ import type { MySQLSpec } from '../../../src/api/schema.ts'
 import { type Cluster, foreignCluster, localCluster } from '../access.ts'
 import { restrictedNamespace } from '../install.ts'
 
-/** The cluster that the set-up brought up. */
+/** The cluster, of those that the set-up brought up, on which this story file runs. */
 export const theCluster = async (): Promise<Cluster> => {
-  const { name, context } = inject('cluster')
+  const { names, context } = inject('cluster')
+  // From 1 to the number of files that run at once, and of no two that do the same.
+  const name = names[Number(process.env.VITEST_POOL_ID) - 1]
+  if (name === undefined) throw new Error(`no cluster for worker ${process.env.VITEST_POOL_ID}`)
   const cluster = context === undefined ? localCluster(name) : await foreignCluster(name, context)
   if (!cluster) throw new Error(`cluster ${name} went away during the tests`)
   return cluster
