@@ -6,6 +6,7 @@ import { passwordResult } from '../desired/results.ts'
 import type { Wanted } from './credentials.ts'
 import { isHopeless, type JobFact, overdue, replace } from './jobs.ts'
 import { isCurrent, type Observed } from './observe.ts'
+import { isItsTurn, untilNextTurn } from './turns.ts'
 
 export interface Credentials {
   wanted: Record<Account, Wanted>
@@ -95,9 +96,6 @@ export const overdueEnds = ({ inForce }: Credentials, now: Date): CredentialName
     }),
   )
 
-/** How often the server's hashes are compared with the wanted ones, in milliseconds: each time takes a pod. */
-const compareEveryMs = 60 * 60_000
-
 /** When the server's hashes were last seen, in milliseconds; only what has not been for a while is worth a Job. */
 const lastSeen = (o: Observed, { inForce }: Credentials): number => {
   const times = [
@@ -124,9 +122,9 @@ const comparison = (o: Observed, c: Credentials, now: Date): Work | undefined =>
   // Not while the server is away: the Job would only wait for it.
   if (!o.pod?.ready || keys(credentials).length === 0) return undefined
   if (isAsked(o)) return { credentials, keepOld: [], onlyCompare: !isDrifted(o) }
-  return now.getTime() - lastSeen(o, c) < compareEveryMs
-    ? undefined
-    : { credentials, keepOld: [], onlyCompare: true }
+  return isItsTurn(o.mysql.metadata.uid ?? '', lastSeen(o, c), now)
+    ? { credentials, keepOld: [], onlyCompare: true }
+    : undefined
 }
 
 const nextWork = (o: Observed, c: Credentials, now: Date): Work | undefined => {
@@ -188,5 +186,6 @@ export const outdated = (o: Observed, c: Credentials): PasswordPlan | undefined 
 /** Milliseconds until a password ends or a comparison is due, which no event tells of. */
 export const nextPasswordLook = (o: Observed, c: Credentials, now: Date): number[] => {
   const ends = accounts.map((account) => Date.parse(c.inForce[account]?.oldPasswordUntil ?? ''))
-  return [...ends, lastSeen(o, c) + compareEveryMs].map((time) => time - now.getTime()).filter((ms) => ms > 0)
+  const waits = ends.map((time) => time - now.getTime()).filter((ms) => ms > 0)
+  return [...waits, untilNextTurn(o.mysql.metadata.uid ?? '', lastSeen(o, c), now)]
 }

@@ -10,6 +10,7 @@ import {
 } from '../../src/reconcile/decidePasswords.ts'
 import type { JobFact } from '../../src/reconcile/jobs.ts'
 import type { Observed } from '../../src/reconcile/observe.ts'
+import { untilNextTurn } from '../../src/reconcile/turns.ts'
 import { mysql } from '../api/fixtures.ts'
 import { job, now, observed, pod } from './fixtures.ts'
 
@@ -107,7 +108,12 @@ describe('the password before', () => {
   })
 })
 
-const cases: Record<string, Given & { want?: Credentials['wanted']; plan: Plan }> = {
+const uid = mysql().metadata.uid ?? ''
+const itsTurn = new Date(now.getTime() + untilNextTurn(uid, 0, now))
+const before = (time: Date, minutes: number) => new Date(time.getTime() - minutes * 60_000)
+const seen = (time: Date) => ({ root: { secretName: 'shop-root-b', changedAt: time.toISOString() } })
+
+const cases: Record<string, Given & { want?: Credentials['wanted']; at?: Date; plan: Plan }> = {
   'a change with a grace period keeps the password before': {
     plan: { ...ends, keepOld: ['root'] },
   },
@@ -134,21 +140,41 @@ const cases: Record<string, Given & { want?: Credentials['wanted']; plan: Plan }
     o: { password: changed({ state: 'failed', keepsOld: [], finishedAt: '2026-01-02T03:59:45Z' }) },
     plan: { do: 'wait', forMs: 15_000 },
   },
-  'passwords that nobody has looked at for an hour: compare': {
+  'passwords that nobody has looked at since the turn before: compare': {
     grace: 0,
-    credentials: { root: { secretName: 'shop-root-b', changedAt: '2026-01-02T02:00:00Z' } },
+    credentials: seen(before(itsTurn, 60)),
     o: { restore: undefined },
+    at: itsTurn,
     plan: compares,
   },
   'the same while the server is away: wait': {
     grace: 0,
-    credentials: { root: { secretName: 'shop-root-b', changedAt: '2026-01-02T02:00:00Z' } },
+    credentials: seen(before(itsTurn, 60)),
     o: { restore: undefined, pod: pod({ ready: false }) },
+    at: itsTurn,
     plan: { do: 'wait' },
   },
-  'a comparison that failed a while ago: wait for the next one': {
-    credentials: { root: { secretName: 'shop-root-b', changedAt: '2026-01-02T02:00:00Z' } },
-    o: { restore: undefined, password: changed({ onlyCompares: true, state: 'failed' }) },
+  'passwords that nobody has looked at for a day, out of turn: wait': {
+    grace: 0,
+    credentials: seen(before(itsTurn, 24 * 60)),
+    o: { restore: undefined },
+    at: before(itsTurn, 1),
+    plan: { do: 'wait' },
+  },
+  'passwords that were changed just before the turn: wait': {
+    grace: 0,
+    credentials: seen(before(itsTurn, 20)),
+    o: { restore: undefined },
+    at: itsTurn,
+    plan: { do: 'wait' },
+  },
+  'a comparison that failed in this turn: wait for the next one': {
+    credentials: seen(before(itsTurn, 60)),
+    o: {
+      restore: undefined,
+      password: changed({ onlyCompares: true, state: 'failed', finishedAt: itsTurn.toISOString() }),
+    },
+    at: itsTurn,
     plan: { do: 'wait' },
   },
   'somebody who asks: compare at once': { credentials: noted(), requestedAt: 'now', plan: compares },
@@ -178,14 +204,15 @@ const cases: Record<string, Given & { want?: Credentials['wanted']; plan: Plan }
   },
 }
 
-test.each(Object.entries(cases))('%s', (_, { want, plan, ...facts }) => {
+test.each(Object.entries(cases))('%s', (_, { want, plan, at = now, ...facts }) => {
   const o = given(facts)
-  expect(decide(o, credentialsOf(o, want), now)).toEqual(plan)
+  expect(decide(o, credentialsOf(o, want), at)).toEqual(plan)
 })
 
-test('looks again when the password before ends, and an hour after the last look', () => {
+test('looks again when the password before ends, and when its turn comes', () => {
   const o = given({ o: { password: changed() } })
-  expect(nextPasswordLook(o, credentialsOf(o), now)).toEqual([50 * 60_000, 50 * 60_000])
+  const turn = untilNextTurn(uid, Date.parse(changedAt), now)
+  expect(nextPasswordLook(o, credentialsOf(o), now)).toEqual([50 * 60_000, turn])
 })
 
 describe('what people read', () => {
