@@ -47,7 +47,7 @@ export const mutate =
     const refusal = refusedUnsettled(request, change, options)
     if (refusal) return refusal
     const settled = await settlePasswords(request.namespace, object, oldObject, options)
-    const after = oldObject ? settled.object : withFinalizer(settled.object)
+    const after = withFinalizer(settled.object)
     const found = [
       ...placeViolations(request, options.operatorNamespace),
       ...settled.violations,
@@ -104,8 +104,12 @@ const withoutPasswords = (object: UncheckedObject): UncheckedObject => {
   }
 }
 
-/** Added with the resource, so that there is no moment at which it could be deleted without its last dump. */
+/**
+ * Added with the resource, and kept when `kubectl replace` comes with a file that has none, so that there is no moment at
+ * which it could be deleted without its last dump.
+ */
 const withFinalizer = (object: UncheckedObject): UncheckedObject => {
+  if (object.metadata.deletionTimestamp !== undefined) return object
   const finalizers: unknown[] = Array.isArray(object.metadata.finalizers) ? object.metadata.finalizers : []
   if (finalizers.includes(finalizer)) return object
   return { ...object, metadata: { ...object.metadata, finalizers: [...finalizers, finalizer] } }

@@ -180,11 +180,28 @@ describe('an UPDATE', () => {
     })
     const changed = updateOf(invalid, ({ metadata }) => {
       metadata.labels = { a: 'b' }
-      metadata.finalizers = []
+      metadata.finalizers = [finalizer, 'example.org/theirs']
     })
     const next = await admit(handler, changed, invalid)
     expect(next.spec).toEqual(invalid.spec)
-    expect(next.metadata).toMatchObject({ labels: { a: 'b' }, finalizers: [] })
+    expect(next.metadata).toMatchObject({ labels: { a: 'b' }, finalizers: [finalizer, 'example.org/theirs'] })
+  })
+
+  test('with a file that has no finalizers keeps ours, so that a deletion a moment later makes its dump', async () => {
+    const { handler, stored } = await created()
+    const replaced = updateOf(stored, ({ metadata }) => delete metadata.finalizers)
+    expect((await admit(handler, replaced, stored)).metadata.finalizers).toEqual([finalizer])
+  })
+
+  test('of one that is being deleted lets go of every finalizer', async () => {
+    const { handler, stored } = await created()
+    const ending = updateOf(stored, ({ metadata }) => {
+      metadata.deletionTimestamp = '2026-01-02T03:04:05Z'
+    })
+    const released = updateOf(ending, ({ metadata }) => {
+      metadata.finalizers = []
+    })
+    expect((await admit(handler, released, ending)).metadata.finalizers).toEqual([])
   })
 
   test('is let through where only the name, which nobody can change, would be refused today', async () => {
