@@ -21,8 +21,11 @@ export interface Server {
   drain(): void
   /** Whether it drains: then this replica must not be found ready. */
   draining(): boolean
-  /** Resolves when nobody is connected any more, or nobody has a reason to be: after 95 s. */
-  deserted(): Promise<void>
+  /**
+   * Resolves when nobody is connected and nobody has posted anything for `quietMs`: who still opens connections has not
+   * heard yet that this replica has left. In any case after 95 s.
+   */
+  deserted(quietMs: number): Promise<void>
   /** Stops listening and finishes what is under way; what takes longer than `limitMs` (10 s) is broken off. */
   close(limitMs?: number): Promise<void>
 }
@@ -110,6 +113,7 @@ export const createServer = async (
   clientCA = '',
 ): Promise<Server> => {
   let draining = false
+  let postedAt = Number.NEGATIVE_INFINITY
   const app = Fastify({
     https: tlsOptions(pair, clientCA),
     bodyLimit,
@@ -124,6 +128,8 @@ export const createServer = async (
   parseJSON(app)
   const admits = gate()
   app.addHook('onRequest', async (request, reply) => {
+    // Not what is only asked for: the kubelet goes on doing that to the end.
+    if (request.method === 'POST') postedAt = performance.now()
     if (admits(request.raw, reply.raw)) return
     return plain(
       reply.header('retry-after', '1'),
@@ -160,10 +166,11 @@ export const createServer = async (
       draining = true
     },
     draining: () => draining,
-    deserted: async () => {
+    deserted: async (quietMs) => {
       const connections = promisify(app.server.getConnections.bind(app.server))
       const end = performance.now() + keepAliveTimeout
-      while ((await connections()) > 0 && performance.now() < end) await sleep(systemClock, 250)
+      const inUse = async () => (await connections()) > 0 || performance.now() - postedAt < quietMs
+      while ((await inUse()) && performance.now() < end) await sleep(systemClock, 250)
     },
     close: async (limitMs = 10_000) => {
       const limit = Promise.withResolvers<void>()
@@ -183,7 +190,7 @@ export const createServer = async (
 }
 
 export interface ServeOptions {
-  /** At least so long everybody else may need to hear that this replica is not ready, in milliseconds; 0: close at once. */
+  /** So long nothing may have come before it is certain that everybody has left, in milliseconds; 0: close at once. */
   drainMs: number
   clock?: Clock
 }
@@ -204,7 +211,7 @@ export const serveDuring = async (
   let drained: Promise<unknown> | undefined
   const drain = () => {
     server.drain()
-    if (drainMs > 0) drained ??= Promise.all([sleep(clock, drainMs), server.deserted()])
+    if (drainMs > 0) drained ??= Promise.all([sleep(clock, drainMs), server.deserted(drainMs)])
   }
   signal.addEventListener('abort', drain, { once: true })
   if (signal.aborted) drain()

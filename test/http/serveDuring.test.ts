@@ -8,7 +8,10 @@ describe('serving while something else is done', () => {
     const connections = Promise.withResolvers<void>()
     const server = {
       drain: () => steps.includes('drain') || void steps.push('drain'),
-      deserted: () => connections.promise,
+      deserted: (quietMs: number) => {
+        expect(quietMs).toBe(drainMs)
+        return connections.promise
+      },
       close: async () => void steps.push('close'),
     }
     const [stop, clock] = [new AbortController(), new FakeClock()]

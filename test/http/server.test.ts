@@ -4,7 +4,7 @@ import { Writable } from 'node:stream'
 import { connect, type TLSSocket } from 'node:tls'
 import { pino } from 'pino'
 import { Agent, request } from 'undici'
-import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type KeyPair, makeAuthority } from '../../src/admission/authority.ts'
 import { issue } from '../../src/admission/certificates.ts'
 import { allowed } from '../../src/admission/review.ts'
@@ -271,10 +271,10 @@ describe('over TLS', () => {
 
   test('is deserted when the last client has gone, and not before', async () => {
     const { port, server } = await listening()
-    await server.deserted()
+    await server.deserted(0)
     const socket = await handshake(port)
     let deserted = false
-    const over = server.deserted().then(() => {
+    const over = server.deserted(0).then(() => {
       deserted = true
     })
     // Also one that drains leaves an idle connection to its client.
@@ -284,6 +284,31 @@ describe('over TLS', () => {
     ).resolves.toBe('open')
     expect([deserted, socket.destroyed]).toEqual([false, false])
     socket.destroy()
+    await over
+  })
+
+  test('is not deserted while posts come over new connections, however short each is', async () => {
+    const { port, server } = await listening()
+    const ask = async (method: string) => {
+      const socket = await handshake(port)
+      socket.write(
+        `${method} / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`,
+      )
+      socket.resume()
+      await once(socket, 'close')
+    }
+    // A probe is no reason to stay.
+    await ask('GET')
+    await server.deserted(10_000)
+    let now = performance.now()
+    const time = vi.spyOn(performance, 'now').mockImplementation(() => now)
+    onTestFinished(() => time.mockRestore())
+    await ask('POST')
+    const over = server.deserted(10_000).then(() => 'deserted')
+    await expect(
+      Promise.race([over, new Promise((resolve) => setTimeout(resolve, 600, 'in use'))]),
+    ).resolves.toBe('in use')
+    now += 10_001
     await over
   })
 
