@@ -5,8 +5,8 @@
  */
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { logIn } from './login.ts'
+import { pace } from './pace.ts'
 
 /** One login: when it began and ended, in milliseconds since 1970, and `granted`, `denied`, or what went wrong. */
 export interface Attempt {
@@ -43,9 +43,10 @@ const probe = async (login: Login): Promise<Attempt[]> => {
     denied = made.outcome === 'denied'
     return made
   }
+  const next = pace()
   while (!ended) {
     if (underWay < mostUnderWay) attempts.push(begin())
-    await sleep(denied ? deniedEveryMs : everyMs)
+    await next(denied ? deniedEveryMs : everyMs)
   }
   return Promise.all(attempts)
 }
