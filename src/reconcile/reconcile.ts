@@ -1,6 +1,7 @@
 /** One reconcile, read top to bottom: get → finalize → guard → objects → observe → decide → act → status. */
 import type { Logger } from 'pino'
-import { fromKey } from '../api/mysql.ts'
+import { withDefaults } from '../api/defaults.ts'
+import { fromKey, type MySQL as MySQLResource } from '../api/mysql.ts'
 import { accounts, finalizer } from '../api/names.ts'
 import { summary, violations } from '../api/rules.ts'
 import { NameTaken } from '../kube/apply.ts'
@@ -37,8 +38,9 @@ export const reconcile = async (
   signal: AbortSignal,
 ): Promise<Outcome> => {
   const { namespace, name } = fromKey(key)
-  const mysql = context.caches.mysqls.get(namespace, name)
-  if (!mysql) return {}
+  const cached = context.caches.mysqls.get(namespace, name)
+  if (!cached) return {}
+  const mysql = complete(cached)
   // Nothing is begun after the Lease is gone; what is under way is stopped at its next write by the client's fence.
   if (signal.aborted) return {}
   const run: Run = { ...context, mysql, log, did: [] }
@@ -52,6 +54,12 @@ export const reconcile = async (
     throw error
   }
 }
+
+/** With the defaults that the API server did not fill in, since its CRD was another one when the resource came. */
+const complete = (mysql: MySQLResource): MySQLResource => ({
+  ...mysql,
+  spec: withDefaults(mysql.spec ?? {}) as MySQLResource['spec'],
+})
 
 const broken = (run: Run, reason: 'Invalid' | 'NameTaken' | 'Error', message: string) =>
   brokenStatus(observe(run.caches, run.mysql), reason, message, run.now())

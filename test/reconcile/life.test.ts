@@ -134,6 +134,19 @@ describe('a whole life', { timeout: 120_000 }, () => {
     expect(world.get('MySQL', 'shop')?.status?.message).toBe('Mysql created')
   })
 
+  test('is made of what the API server has filled no defaults in, and says what is wrong where nothing was given', async () => {
+    const { uid: _, ...metadata } = mysql({ metadata: { finalizers: [finalizer] } }).metadata
+    const stored = async (spec: object) => {
+      const world = new World()
+      world.put({ ...mysql(), metadata, ...spec } as never)
+      await settle(world, {})
+      return world.get('MySQL', 'shop')?.status?.message
+    }
+    expect(await stored({ spec: { database: 'orders' } })).toBe('Mysql created')
+    expect(await stored({ spec: {} })).toMatch(/^spec\.database is required/)
+    expect(await stored({ spec: undefined })).toMatch(/^spec\.database is required/)
+  })
+
   test('takes no Secret of somebody else for the generated password', async () => {
     const world = new World()
     world.put(secret('shop-root', 'not for you'))

@@ -65,6 +65,14 @@ export const closeSpace = async ({ cluster, namespace }: Space): Promise<void> =
   await cluster.run('kubectl', ['delete', 'namespace', namespace, '--wait=false'], { allowFailure: true })
 }
 
+/** Waits until the namespace is gone, with everything in it. */
+export const namespaceGone = ({ cluster, namespace }: Space) =>
+  eventually(
+    `namespace ${namespace} is gone`,
+    async () => (await cluster.kubectl('get', 'namespace', namespace, '--ignore-not-found')) === '',
+    180,
+  )
+
 /** kubectl and MySQL in a namespace that somebody else made and removes. */
 export const inNamespace = (cluster: Cluster, namespace: string): Space => {
   const kubectl = (...args: string[]) => cluster.kubectl('-n', namespace, ...args)
