@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ServerOptions } from 'node:https'
 import { networkInterfaces } from 'node:os'
 import type { SecureContextOptions } from 'node:tls'
@@ -6,6 +5,7 @@ import { promisify } from 'node:util'
 import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
 import { type Clock, sleep, systemClock } from '../kube/clock.ts'
+import { bodyLimit, createGate } from './bodies.ts'
 import { limitConnections } from './connections.ts'
 import { isTooComplex } from './json.ts'
 
@@ -30,23 +30,14 @@ export interface Server {
   close(limitMs?: number): Promise<void>
 }
 
-/**
- * A review carries an object and its predecessor, each up to 3 MB in the API server, plus its own envelope: the limit of
- * controller-runtime, for its reason.
- */
-const bodyLimit = 7 * 1024 * 1024
-
-/** A review of a MySQL is far smaller, so what is not above this is never held up by what is. */
-const smallBody = 64 * 1024
-
-/** Bytes of larger bodies under way at the same time. JSON can take twenty times its length in the heap. */
-const largeBodies = 2 * bodyLimit
-
 /** Go closes an idle connection after 90 seconds. If the server were first, a review sent at that moment would be lost. */
 const keepAliveTimeout = 95_000
 
-/** Longer than the longest answer, which is a reconcile that somebody waits for. */
-const requestTimeout = 75_000
+/**
+ * Until a request has come to its end, counted from the opening of a connection for the first one. Go may keep one idle that
+ * was not used yet. Who is slow on purpose makes way when the place is needed.
+ */
+const requestTimeout = keepAliveTimeout
 
 /** Addresses of both families; of IPv4 alone on a node where IPv6 is switched off, and `::` would be an error. */
 const everyAddress = () =>
@@ -57,33 +48,6 @@ const everyAddress = () =>
 const plain = (reply: FastifyReply, code: number, text: string) =>
   reply.code(code).type('text/plain').send(`${text}\n`)
 
-/** What the body will take up, in bytes: nothing for a small one, the most there is for one that does not say. */
-const largeBytes = ({ headers }: IncomingMessage) => {
-  if (headers['transfer-encoding'] !== undefined) return bodyLimit
-  const length = Number(headers['content-length'] ?? 0)
-  return length > smallBody ? Math.min(length, bodyLimit) : 0
-}
-
-/**
- * Admits requests by the size of their body, before it is read. Anybody who reaches the port can post, and a few of the
- * largest bodies would take all memory, and with it the Lease. One that has to wait is answered with 503 and Retry-After: the
- * client in the API server then asks again by itself, as long as its time for the webhook lasts, so that only a large
- * review at a bad moment is late or, after that, fails. The connection is kept: its end could overtake the answer.
- */
-const gate = () => {
-  let underWay = 0
-  return (request: IncomingMessage, response: ServerResponse): boolean => {
-    const bytes = largeBytes(request)
-    if (bytes === 0) return true
-    if (underWay + bytes > largeBodies) return false
-    underWay += bytes
-    response.once('close', () => {
-      underWay -= bytes
-    })
-    return true
-  }
-}
-
 /**
  * Certificates of clients are asked for where there is a CA to check them with. Who has none gets in too, for health and
  * metrics; what a certificate is needed for is said at the route.
@@ -92,6 +56,7 @@ const tlsOptions = ({ cert, key }: Served, clientCA: string): ServerOptions => (
   cert,
   key,
   minVersion: 'TLSv1.2',
+  headersTimeout: requestTimeout,
   ...(clientCA === '' ? {} : { ca: clientCA, requestCert: true, rejectUnauthorized: false }),
 })
 
@@ -126,7 +91,7 @@ export const createServer = async (
   limitConnections(app.server)
   // JSON alone; Fastify answers anything else with 415.
   parseJSON(app)
-  const admits = gate()
+  const admits = createGate()
   app.addHook('onRequest', async (request, reply) => {
     // Not what is only asked for: the kubelet goes on doing that to the end.
     if (request.method === 'POST') postedAt = performance.now()
@@ -134,7 +99,7 @@ export const createServer = async (
     return plain(
       reply.header('retry-after', '1'),
       503,
-      'too many large requests at once: try again in a second',
+      'too many requests at once: try again in a second',
     )
   })
   app.addHook('onSend', async (_request, reply) => {

@@ -1,12 +1,11 @@
 /** Reviews from the API servers only: by certificate and by address, over real connections. */
 import { once } from 'node:events'
-import { type AddressInfo, createServer as createTcp, connect as dial, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
 import { pino } from 'pino'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { allowed } from '../../src/admission/review.ts'
 import { admissionRoutes, type ReviewSeen } from '../../src/admission/routes.ts'
-import { limitConnections } from '../../src/http/connections.ts'
 import { healthRoutes } from '../../src/http/health.ts'
 import { createRefusal, type ReviewerOptions } from '../../src/http/reviewers.ts'
 import { createServer, type Server } from '../../src/http/server.ts'
@@ -160,37 +159,4 @@ test.each<[Partial<ReviewerOptions>, string]>([
   [{ apiServerCIDRs: ['node-1/8'] }, 'networkPolicy.apiServerCIDRs: node-1/8'],
 ])('values that say nothing end the start: %j', (changes, words) => {
   expect(() => createRefusal(options(changes))).toThrow(words)
-})
-
-test('connections are ended that are too many in all, or of one address, and count no more when they are closed', async () => {
-  const tcp = createTcp(() => {})
-  limitConnections(tcp, { inAll: 3, ofOneAddress: 2 })
-  tcp.listen(0, '0.0.0.0')
-  await once(tcp, 'listening')
-  const { port } = tcp.address() as AddressInfo
-  const sockets: Socket[] = []
-  /** Whether the server keeps a connection from that address. */
-  const stays = async (localAddress: string) => {
-    const accepted = once(tcp, 'connection')
-    const socket = dial({ host: '127.0.0.1', port, localAddress })
-    socket.on('error', () => {})
-    sockets.push(socket)
-    const [theirs] = (await accepted) as [Socket]
-    return !theirs.destroyed
-  }
-  expect([await stays('127.0.0.1'), await stays('127.0.0.1'), await stays('127.0.0.1')]).toEqual([
-    true,
-    true,
-    false,
-  ])
-  expect([await stays('127.0.0.2'), await stays('127.0.0.3')]).toEqual([true, false])
-  const closed = new Promise<void>((resolve) => {
-    const check = () => tcp.getConnections((_, count) => (count === 2 ? resolve() : setImmediate(check)))
-    check()
-  })
-  sockets[0]?.destroy()
-  await closed
-  expect([await stays('127.0.0.3'), await stays('127.0.0.2')]).toEqual([true, false])
-  for (const socket of sockets) socket.destroy()
-  tcp.close()
 })
