@@ -96,11 +96,7 @@ export const createServer = async (
     // Not what is only asked for: the kubelet goes on doing that to the end.
     if (request.method === 'POST') postedAt = performance.now()
     if (admits(request.raw, reply.raw)) return
-    return plain(
-      reply.header('retry-after', '1'),
-      503,
-      'too many requests at once: try again in a second',
-    )
+    return plain(reply.header('retry-after', '1'), 503, 'too many requests at once: try again in a second')
   })
   app.addHook('onSend', async (_request, reply) => {
     if (draining) reply.header('connection', 'close')
