@@ -17,6 +17,7 @@ beforeEach(async () => {
 })
 afterAll(() => db.remove())
 
+const scheduledFor = '2026-01-02T03:04:05Z'
 const evil = "CREATE USER evil@`%` IDENTIFIED BY 'evil' ;; GRANT ALL ON *.* TO evil@`%` WITH GRANT OPTION"
 const evilUsers = () => db.ask("SELECT COUNT(*) FROM mysql.user WHERE user = 'evil'")
 
@@ -80,13 +81,24 @@ test.each([
     const { code, report } = await db.backup()
     expect(code).toBe(1)
     expect(failureOf(report)).toContain(
-      `: ${name.toUpperCase().replace(/ (.*)/, (_, of) => ` \`shop\`.\`${of.toLowerCase()}\``)}; keep`,
+      `: ${name.toUpperCase().replace(/ (.*)/, (_, of) => ` \`shop\`.\`${of.toLowerCase()}\``)}`,
     )
     expect(readdirSync(db.backups)).toEqual([])
     await db.ask(`${drop} shop.sneak`)
     expect(backupResult((await db.backup()).report)?.incomplete).toEqual([])
   },
 )
+
+test('a name that ends in a line break hides nothing, and alone it stops no dump', async () => {
+  const named = '`sneak\n`'
+  await store(`CREATE PROCEDURE ${named}() SELECT 1`)
+  expect(failureOf((await db.backup({ scheduledFor })).report)).toBeUndefined()
+  await db.ask(`DROP PROCEDURE shop.${named}`)
+  await store('CREATE PROCEDURE sneak() SELECT 1')
+  await store(`CREATE PROCEDURE ${named}() ${quoted}`, 'ANSI_QUOTES')
+  expect(failureOf((await db.backup({ scheduledFor })).report)).toContain(': PROCEDURE `shop`.`sneak?`')
+  await db.ask(`DROP PROCEDURE shop.sneak; DROP PROCEDURE shop.${named}`)
+})
 
 test('what people usually write in programs does not keep a dump from being made', async () => {
   await store(`CREATE PROCEDURE fine(IN name TEXT) COMMENT 'It''s "fine"'

@@ -28,11 +28,12 @@ remove_leftovers() {
   done
 }
 
-# from_hex HEX: the bytes. Names travel as hex, since a name may hold anything.
+# from_hex VARIABLE HEX: sets it to the bytes. Names travel as hex, since a name may hold anything: also a line break at its
+# end, which $(…) would take away.
 from_hex() {
   local i escaped=''
-  for ((i = 0; i < ${#1}; i += 2)); do escaped+="\\x${1:i:2}"; done
-  printf '%b' "$escaped"
+  for ((i = 0; i < ${#2}; i += 2)); do escaped+="\\x${2:i:2}"; done
+  printf -v "$1" '%b' "$escaped"
 }
 
 # Sets `databases` to the names of everything to dump.
@@ -41,7 +42,9 @@ list_databases() {
   databases=()
   ask "SELECT HEX(schema_name) FROM information_schema.schemata WHERE schema_name NOT IN ($SYSTEM_SCHEMAS) ORDER BY 1;"
   while read -r schema; do
-    [[ -z $schema ]] || databases+=("$(from_hex "$schema")")
+    [[ -n $schema ]] || continue
+    from_hex schema "$schema"
+    databases+=("$schema")
   done <<<"$answer"
   ((${#databases[@]} > 0)) || die 'there is no database to dump: was it dropped by hand?'
 }
@@ -56,8 +59,8 @@ find_broken_views() {
        WHERE table_type = 'VIEW' AND table_schema NOT IN ($SYSTEM_SCHEMAS) ORDER BY 1;"
   while read -r schema view; do
     [[ -n $view ]] || continue
-    schema=$(from_hex "$schema")
-    view=$(from_hex "$view")
+    from_hex schema "$schema"
+    from_hex view "$view"
     name="$(quoted "$schema").$(quoted "$view")"
     ! say "SHOW CREATE VIEW $name; SHOW FIELDS FROM $name;" | server >/dev/null 2>&1 || continue
     incomplete+=("$schema.$view")
@@ -82,7 +85,10 @@ refuse_ambiguous_programs() {
        UNION ALL SELECT 'EVENT', HEX(event_schema), HEX(event_name) FROM information_schema.events
          WHERE event_schema NOT IN ($SYSTEM_SCHEMAS);"
   while read -r kind schema name; do
-    [[ -z $name ]] || programs+=("$kind $(quoted "$(from_hex "$schema")").$(quoted "$(from_hex "$name")")")
+    [[ -n $name ]] || continue
+    from_hex schema "$schema"
+    from_hex name "$name"
+    programs+=("$kind $(quoted "$schema").$(quoted "$name")")
   done <<<"$answer"
   ((${#programs[@]} > 0)) || return 0
   answer=$(for program in "${programs[@]}"; do say "SELECT '-- program'; SHOW CREATE $program;"; done | server --skip-raw) ||
