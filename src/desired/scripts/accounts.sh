@@ -1,6 +1,11 @@
 # Sourced by backup.sh and restore.sh: the accounts that the resource does not manage, with their hashes and rights. They
 # are kept as SQL beside the dump: a line "-- account NAME", then one statement a line.
 
+# A line that is one statement, for the server and for the client, whatever is in its quotes. The server does not escape
+# what an account has as SUBJECT, ISSUER or CIPHER: its author could have it end the statement and begin another.
+readonly STATEMENT="^(CREATE USER IF NOT EXISTS|GRANT|REVOKE) ([A-Za-z0-9_ ,.@*()]|'([^'\\\\]|\\\\.)*'|\`[^\`]*\`)*;\$"
+is_statement() { [[ $1 =~ $STATEMENT && $1 != *[[:cntrl:]]* ]]; }
+
 # Sets `who` to the accounts as 'name'@'host'.
 list_accounts() {
   local row
@@ -22,7 +27,7 @@ describe_accounts() {
 }
 
 # accounts_sql: the same as SQL. What has an escape in it, other than that of a backslash, could be read in two ways: that
-# account is left out.
+# account is left out, as is one with a line that is not a statement.
 accounts_sql() {
   local line index=-1 statements='' plain
   while IFS= read -r line; do
@@ -34,31 +39,42 @@ accounts_sql() {
     fi
     plain=${line//\\\\/}
     line=${line//\\\\/\\}
-    [[ $plain != *\\* ]] || statements=''
-    [[ -z $statements ]] || statements+="${line/#CREATE USER /CREATE USER IF NOT EXISTS };"$'\n'
+    line="${line/#CREATE USER /CREATE USER IF NOT EXISTS };"
+    [[ $plain != *\\* ]] && is_statement "$line" || statements=''
+    [[ -z $statements ]] || statements+=$line$'\n'
   done
   printf '%s' "$statements"
 }
 
 # restore_accounts FILE: makes its accounts. One may need another, as a role, so those that fail are tried again as long as
-# that helps; sets `skipped` to those that are left: their plugin is missing, or what they have rights on.
+# that helps; sets `skipped` to those that are left: their plugin is missing, or what they have rights on. So are those
+# with anything but statements: an older version may have written the file.
 restore_accounts() {
-  local line names=() sqls=() last=-1 left=() failed index said progress=1
+  local line names=() sqls=() last=-1 refused=() left=() failed index said progress=1
   while IFS= read -r line; do
     if [[ $line == '-- account '* ]]; then
       last=$((last + 1))
       names[last]=${line#-- account }
       sqls[last]='SET SESSION sql_log_bin = 0;'
     else
+      is_statement "$line" || refused[last]=yes
       sqls[last]+=$'\n'$line
     fi
   done < <(gzip -dc -- "$1")
-  for ((index = 0; index <= last; index++)); do left+=("$index"); done
+  skipped=()
+  for ((index = 0; index <= last; index++)); do
+    if [[ -z ${refused[index]-} ]]; then
+      left+=("$index")
+    else
+      say "not ${names[index]}: what the file has for it is not what may be run"
+      skipped+=("${names[index]}")
+    fi
+  done
   while ((progress && ${#left[@]})); do
     progress=0
     failed=()
     for index in "${left[@]}"; do
-      if said=$(printf '%s\n' "${sqls[index]}" | server 2>&1); then
+      if said=$(printf '%s\n' "${sqls[index]}" | server --binary-mode 2>&1); then
         progress=1
         continue
       fi
@@ -69,6 +85,5 @@ restore_accounts() {
     done
     left=(${failed[@]+"${failed[@]}"})
   done
-  skipped=()
   for index in ${left[@]+"${left[@]}"}; do skipped+=("${names[index]}"); done
 }
