@@ -1,7 +1,10 @@
 /** A stored program is kept as its author wrote it, and the client that loads a dump reads it otherwise than the server. */
-import { readdirSync } from 'node:fs'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { backupJob } from '../../src/desired/jobs/backup.ts'
 import { backupResult, failureOf } from '../../src/desired/results.ts'
+import { until } from './container.ts'
 import { Instance } from './instance.ts'
 
 let db: Instance
@@ -99,6 +102,60 @@ test('a name that ends in a line break hides nothing, and alone it stops no dump
   expect(failureOf((await db.backup({ scheduledFor })).report)).toContain(': PROCEDURE `shop`.`sneak?`')
   await db.ask(`DROP PROCEDURE shop.sneak; DROP PROCEDURE shop.${named}`)
 })
+
+// The second way is for a server that keeps no statistics of statements.
+test.each(['YES', 'NO'])(
+  'no dump is made with a trigger that was begun before and made after the look (statistics: %s)',
+  async (statistics) => {
+    const instrument = (enabled: string) =>
+      db.ask(
+        `UPDATE performance_schema.setup_instruments SET enabled = '${enabled}' WHERE name = 'statement/sql/create_trigger'`,
+      )
+    onTestFinished(async () => {
+      await instrument('YES')
+    })
+    await instrument(statistics)
+    onTestFinished(stopReading)
+    const reading = db.ask('BEGIN; SELECT * FROM shop.t; SELECT SLEEP(600)').catch(() => undefined)
+    await until('the table to be read', async () => (await doing("info LIKE 'SELECT SLEEP%'")) === 1)
+    const trigger = `CREATE TRIGGER sneak BEFORE INSERT ON t FOR EACH ROW ${quotedBlock}`
+    const made = store(trigger, 'ANSI_QUOTES')
+    await until('the trigger to wait', async () => (await doing(waiting)) === 1)
+    const go = join(db.backups, 'go')
+    const patient =
+      'mysqldump() { until [[ -e "$BACKUPS/go" ]]; do sleep 0.1; done; command mysqldump "$@"; }; export -f mysqldump;'
+    const job = backupJob(db.mysql, { claimUid: db.claimUid, cause: { scheduledFor } })
+    const running = db.job(job, (spec) => ({
+      ...spec,
+      command: ['bash', '-c', `${patient} exec ${spec.command?.join(' ')}`],
+    }))
+    await until('the dump to begin', () => {
+      if (running.hasEnded) throw new Error(`the dump has ended:\n${running.output}`)
+      return running.output.includes('dumping 1 databases')
+    })
+    await stopReading()
+    await Promise.all([reading, made])
+    writeFileSync(go, '')
+    const { report } = await running.ended
+    expect(failureOf(report)).toContain(
+      statistics === 'YES' ? 'made or altered while' : ': TRIGGER `shop`.`sneak`',
+    )
+    expect(readdirSync(db.backups).filter((file) => file.endsWith('.json'))).toEqual([])
+    await db.ask('DROP TRIGGER shop.sneak')
+  },
+)
+
+const stopReading = async () => {
+  const ids = await db.ask("SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'")
+  for (const id of ids.split('\n').filter(Boolean)) await db.ask(`KILL ${id}`)
+}
+const waiting = "state = 'Waiting for table metadata lock'"
+const doing = async (what: string) =>
+  Number(
+    await db.ask(
+      `SELECT COUNT(*) FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND ${what}`,
+    ),
+  )
 
 test('what people usually write in programs does not keep a dump from being made', async () => {
   await store(`CREATE PROCEDURE fine(IN name TEXT) COMMENT 'It''s "fine"'

@@ -124,19 +124,24 @@ write_token() {
        SET GLOBAL super_read_only = @before;"
 }
 
-# Sets `changes`, which differs from before once a stored program was made or altered.
+# Sets `changes`, which differs from before once a stored program was made, altered or dropped. The status counts statements
+# that begin; one may have begun long ago and wait for a lock, so those that have ended are counted too, by servers that
+# keep statistics of statements.
 count_program_changes() {
-  ask "SHOW GLOBAL STATUS WHERE variable_name IN ('Com_create_procedure', 'Com_alter_procedure', 'Com_create_function',
-    'Com_alter_function', 'Com_create_trigger', 'Com_create_event', 'Com_alter_event');"
+  ask "SHOW GLOBAL STATUS WHERE variable_name REGEXP '^Com_(create|alter|drop)_(procedure|function|trigger|event)$';
+       SELECT event_name, count_star FROM performance_schema.events_statements_summary_global_by_event_name
+         WHERE event_name REGEXP '^statement/sql/(create|alter|drop)_(procedure|function|trigger|event)$' ORDER BY 1;"
   changes=$answer
 }
 
-# A living server goes on taking statements, so what was looked at before may not be what was dumped.
+# A living server goes on taking statements, so what was looked at before may not be what was dumped: it is looked at once
+# more, for a server without such statistics.
 refuse_unseen_programs() {
   local seen=$changes
   count_program_changes
   [[ $changes == "$seen" ]] ||
     die 'a stored program was made or altered while the dump was made, and not looked at: this will be tried again'
+  refuse_ambiguous_programs
 }
 
 # After the last dump the server goes, so what is acknowledged after its snapshot would be lost. Not persisted: a server
