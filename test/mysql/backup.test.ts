@@ -214,6 +214,16 @@ const poison = (base: string, change: (sql: string) => string) => {
   )
 }
 
+test('an account that goes while accounts are read costs itself only', async () => {
+  await db.ask("CREATE USER app IDENTIFIED BY 'x'; CREATE USER x IDENTIFIED BY 'x'")
+  // As if one of the list had been dropped just then.
+  const done = await db.shell(
+    `cp /etc/mysql-operator/config/*.sh /tmp && sed -i "s/^  list_accounts$/&; who+=(\\"'gone'@'%'\\")/" /tmp/backup.sh &&
+      exec bash /tmp/backup.sh`,
+  ).ended
+  expect(backupResult(done.report)?.incomplete, done.stderr).toEqual(["account 'gone'@'%'"])
+})
+
 const write = () =>
   db.query('CREATE TABLE IF NOT EXISTS t (i INT); INSERT INTO t VALUES (1)', 'ali', 'user-password', [
     'otus-database',

@@ -103,6 +103,16 @@ test('a name that ends in a line break hides nothing, and alone it stops no dump
   await db.ask(`DROP PROCEDURE shop.sneak; DROP PROCEDURE shop.${named}`)
 })
 
+test('however many programs are refused, what to do is told', async () => {
+  const names = Array.from({ length: 30 }, (_, i) => `${'sneak'.repeat(10)}${i}`)
+  await store(names.map((name) => `CREATE PROCEDURE ${name}(i INT /* ;; */) SELECT 1`).join(' ~~~\n'))
+  const { report } = await db.backup({ scheduledFor })
+  await db.ask(names.map((name) => `DROP PROCEDURE shop.${name};`).join(''))
+  expect(failureOf(report)).toMatch(
+    /^no dump was made: .*these 30 stored programs.* and drop them, or rewrite them/,
+  )
+})
+
 // The second way is for a server that keeps no statistics of statements.
 test.each(['YES', 'NO'])(
   'no dump is made with a trigger that was begun before and made after the look (statistics: %s)',

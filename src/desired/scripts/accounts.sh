@@ -17,22 +17,23 @@ list_accounts() {
   while read -r row; do [[ -z $row ]] || who+=("$row"); done <<<"$answer"
 }
 
-# Rows of SHOW CREATE USER and SHOW GRANTS behind a marker for each of `who`, escaped: a row is never more than a line.
+# Rows of SHOW CREATE USER and SHOW GRANTS behind a marker for each of `who`, escaped: a row is never more than a line. One
+# that was dropped meanwhile has none.
 describe_accounts() {
   local one
   {
     say '/*!80017 SET SESSION print_identified_with_as_hex = ON */;'
     for one in "${who[@]}"; do say "SELECT '-- account'; SHOW CREATE USER $one; SHOW GRANTS FOR $one;"; done
-  } | server --skip-raw
+  } | server --skip-raw --force
 }
 
 # accounts_sql: the same as SQL. What has an escape in it, other than that of a backslash, could be read in two ways: that
-# account is left out, as is one with a line that is not a statement.
+# account is left out, as is one with a line that is not a statement, or without any.
 accounts_sql() {
   local line index=-1 statements='' plain
   while IFS= read -r line; do
     if [[ $line == '-- account' ]]; then
-      printf '%s' "$statements"
+      keep_account "$statements"
       index=$((index + 1))
       statements="-- account ${who[index]}"$'\n'
       continue
@@ -43,8 +44,11 @@ accounts_sql() {
     [[ $plain != *\\* ]] && is_statement "$line" || statements=''
     [[ -z $statements ]] || statements+=$line$'\n'
   done
-  printf '%s' "$statements"
+  keep_account "$statements"
 }
+
+# keep_account STATEMENTS: to stdout, if they are whole: every account has rights, at least USAGE.
+keep_account() { [[ $1 != *$'\n'CREATE\ USER*$'\n'GRANT\ * ]] || printf '%s' "$1"; }
 
 # restore_accounts FILE: makes its accounts. One may need another, as a role, so those that fail are tried again as long as
 # that helps; sets `skipped` to those that are left: their plugin is missing, or what they have rights on. So are those

@@ -101,8 +101,9 @@ refuse_ambiguous_programs() {
     fi
   done <<<"$answer"
   ((${#refused[@]} == 0)) ||
-    die "no dump was made, since these could not be restored safely: ${refused[*]}; keep their text elsewhere and drop \
-them, or rewrite them without ';;', the word delimiter, control characters, and backslashes together with ANSI_QUOTES"
+    die "no dump was made: keep the text of these ${#refused[@]} stored programs elsewhere and drop them, or rewrite them \
+without ';;', the word delimiter, control characters, and backslashes together with ANSI_QUOTES, since they could not be \
+restored safely: ${refused[*]}"
 }
 
 # is_ambiguous ROW

@@ -83,9 +83,12 @@ readonly CLIENT_OPTIONS=(
   --init-command="SET SESSION sql_mode = '', autocommit = 1, wait_timeout = 86400"
 )
 
+# What ends a client whose server does not answer; nothing, where a statement may take any time.
+patience=()
+
 # A client of the server that this Job is for; SQL comes by stdin.
 server() {
-  mysql --defaults-file="$CLIENT_CNF" --host="$SERVER" --port=3306 --protocol=TCP "${CLIENT_OPTIONS[@]}" "$@"
+  ${patience[@]+"${patience[@]}"} mysql --defaults-file="$CLIENT_CNF" --host="$SERVER" --port=3306 --protocol=TCP "${CLIENT_OPTIONS[@]}" "$@"
 }
 
 # Runs SQL without secrets in it; sets `answer`.
@@ -105,7 +108,7 @@ secretly() {
 # Waits for as long as it takes, since only the operator knows how long that may be: it gives the Job its deadline. Then
 # looks whether it is the right server, and sets `version` to its version as 9.7.4.
 wait_for_server() {
-  local said='' now
+  local said='' now patience=(timeout 60)
   require SERVER '^[a-z][a-z0-9.-]*$'
   until now=$(printf 'SELECT 1;\n' | server 2>&1); do
     [[ $now == "$said" ]] || say "waiting for $SERVER: $now"

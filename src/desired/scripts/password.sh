@@ -11,6 +11,9 @@ require_account
 require KEEP_OLD '^(root|user|root,user)?$'
 require ONLY_COMPARE '^(yes|no)$'
 
+# In seconds. A node that is lost closes no connection; the next try goes on from where this one was.
+patience=(timeout 300)
+
 # where WHO: the condition for a 'name'@'host' in mysql.user.
 where() { printf 'user = %s AND host = %s' "${1%@*}" "${1#*@}"; }
 

@@ -53,7 +53,7 @@ dumps() {
 
 # Sets `dump` to the file to load; empty if there is none.
 choose() {
-  local found file why bad=''
+  local found file why bad='' count=0
   found=$(dumps)
   while read -r _ file; do
     [[ -n $file ]] || continue
@@ -63,9 +63,10 @@ choose() {
       return
     fi
     say "not $file: $why"
-    bad+=" $file: $why;"
+    bad+="${bad:+; }$file: $why"
+    count=$((count + 1))
   done <<<"$found"
-  [[ -z $bad ]] || die "no dump can be used:$bad put a good one there, or take these files away to start empty"
+  [[ -z $bad ]] || die "no dump can be used: put a good one there, or take these $count files away to start empty: $bad"
 }
 
 choose_named() {
