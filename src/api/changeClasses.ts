@@ -24,6 +24,7 @@ export const changeClasses = {
   priorityClassName: 'rolling',
   imagePullPolicy: 'rolling',
   imagePullSecrets: 'rolling',
+  suspended: 'live',
   deletionPolicy: 'live',
   deletionProtection: 'live',
   backup: 'live',

@@ -4,12 +4,22 @@ export type Condition = NonNullable<MySQLStatus['conditions']>[number]
 
 /** Every condition, with every reason it can have: what is not listed here does not compile. */
 export const reasons = {
-  Ready: ['Serving', 'Starting', 'Restoring', 'Waiting', 'Invalid', 'ImageError', 'Deleting'],
+  Ready: ['Serving', 'Starting', 'Restoring', 'Waiting', 'Invalid', 'ImageError', 'Suspended', 'Deleting'],
   Progressing: ['Working', 'Settled', 'Waiting'],
   Degraded: ['Fine', 'NameTaken', 'Invalid', 'ImageError', 'Error'],
-  CredentialsReady: ['InForce', 'Pending', 'Changing', 'Skipped', 'Waiting', 'Failed', 'Drifted'],
+  CredentialsReady: [
+    'InForce',
+    'Pending',
+    'Changing',
+    'Skipped',
+    'Waiting',
+    'Failed',
+    'Drifted',
+    'Suspended',
+  ],
   Restored: ['FromBackup', 'NoBackup', 'Pending', 'Failed', 'NotWanted'],
   BackedUp: ['Succeeded', 'BackupIncomplete', 'Failed', 'Running', 'Pending'],
+  UpgradeBlocked: ['BackupFailed', 'Stuck'],
   DeletionBlocked: ['BackupFailed', 'Stuck'],
 } as const
 

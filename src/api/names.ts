@@ -33,6 +33,10 @@ export const annotations = {
   restoredFrom: `${group}/restored-from`,
   /** uid of the MySQL whose deletion found that this claim never had data: there is nothing to dump. */
   nothingToDump: `${group}/nothing-to-dump`,
+  /** On the data claim: the image whose server was last seen to answer on it. */
+  serverImage: `${group}/server-image`,
+  /** On the data claim: the dump that was made before an upgrade, until the new server has answered. */
+  upgradeDump: `${group}/upgrade-dump`,
   /** The generation of the spec that a Job was made from. */
   generation: `${group}/generation`,
   /** The data claim a Job was made for. */
@@ -47,6 +51,8 @@ export const annotations = {
   scheduledFor: `${group}/scheduled-for`,
   /** On a dump's Job: the request that it was made for. */
   requestedBy: `${group}/requested-by`,
+  /** On a dump's Job: the image before whose start it was made. */
+  beforeUpgradeTo: `${group}/before-upgrade-to`,
   /** On a dump's Job: it is the last one, after which the server takes no writes. */
   lastDump: `${group}/last-dump`,
   /** Ask for a dump now: any new value; mirrored to status.lastHandledBackupAt when one was started. */

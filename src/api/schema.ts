@@ -156,6 +156,12 @@ export const specSchema = {
         properties: { name: { type: 'string', maxLength: 253 } },
       },
     },
+    suspended: {
+      type: 'boolean',
+      default: false,
+      description:
+        'Stops the server while true: its pod goes, data and dumps stay. Until it is false again no dump is made and no password changed; a deletion starts it for the last dump.',
+    },
     deletionPolicy: {
       type: 'string',
       enum: ['Backup', 'Retain', 'Delete'],
@@ -198,6 +204,12 @@ export const specSchema = {
           default: false,
           description:
             'Stops the schedule while true. What is missed meanwhile is not made up for; a dump on demand is still made.',
+        },
+        beforeUpgrade: {
+          type: 'boolean',
+          default: true,
+          description:
+            'Makes a dump before another image is started; if it cannot be made, the image before stays in use.',
         },
         timeoutSeconds: {
           type: 'integer',

@@ -24,9 +24,10 @@ const others: { [K in keyof Required<MySQLSpec>]: MySQLSpec[K] } = {
   priorityClassName: 'high',
   imagePullPolicy: 'Always',
   imagePullSecrets: [{ name: 'registry' }],
+  suspended: true,
   deletionPolicy: 'Retain',
   deletionProtection: true,
-  backup: { timeZone: 'Europe/Berlin', keep: 3, suspended: true, timeoutSeconds: 60 },
+  backup: { timeZone: 'Europe/Berlin', keep: 3, suspended: true, beforeUpgrade: true, timeoutSeconds: 60 },
   restore: { from: 'none' },
 }
 const fields = Object.entries(changeClasses) as [keyof MySQLSpec, string][]

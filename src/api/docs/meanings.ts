@@ -24,6 +24,7 @@ export const meanings: { readonly [T in ConditionType]: Meaning<T> } = {
         'A Secret is missing or unusable, a name is taken, or the API server refused a write. The message says which.',
       Invalid: 'The resource breaks a rule, so nothing was made.',
       ImageError: 'The image cannot be pulled or started.',
+      Suspended: '`spec.suspended` is true: the server is stopped.',
       Deleting: 'The resource is being deleted.',
     },
   },
@@ -59,6 +60,7 @@ export const meanings: { readonly [T in ConditionType]: Meaning<T> } = {
       Waiting: 'A Secret is missing or cannot be used as a password.',
       Failed: 'The Job failed and is tried again. Until then the password before may be in force.',
       Drifted: 'A password in the database is another one: somebody changed it with SQL. It is left alone.',
+      Suspended: '`spec.suspended` is true: what is asked for is put in force afterwards.',
     },
   },
   Restored: {
@@ -81,6 +83,14 @@ export const meanings: { readonly [T in ConditionType]: Meaning<T> } = {
       Failed: 'It was not made. The schedule goes on; the last dump is tried again.',
       Running: 'The first dump, or the last one, is being made.',
       Pending: 'None has been made yet; the message says when the first is due.',
+    },
+  },
+  UpgradeBlocked: {
+    is: 'Another image waits for a dump that is not made. The server before goes on.',
+    when: 'while an upgrade waits and cannot go on',
+    reasons: {
+      BackupFailed: 'The dump before the upgrade failed and is tried again.',
+      Stuck: 'The dump before the upgrade cannot run, for instance because the server does not start.',
     },
   },
   DeletionBlocked: {
