@@ -27,6 +27,9 @@ export interface MetricSources {
 const isReady = ({ status }: MySQL) =>
   status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True')
 
+const isSuspended = ({ status }: MySQL) =>
+  status?.conditions?.some((condition) => condition.type === 'Ready' && condition.reason === 'Suspended')
+
 const unix = (time: Date | undefined) => (time === undefined ? undefined : time.getTime() / 1000)
 
 const unixOf = (time: string | undefined) => (time === undefined ? undefined : unix(new Date(time)))
@@ -93,6 +96,11 @@ export const createMetrics = (sources: MetricSources) => {
     'instances_ready',
     'MySQL resources whose server answers.',
     () => sources.mysqls().filter(isReady).length,
+  )
+  gauge(
+    'instances_suspended',
+    'MySQL resources whose server is stopped because they are suspended.',
+    () => sources.mysqls().filter(isSuspended).length,
   )
   gauge(
     'cache_silence_seconds',

@@ -16,6 +16,8 @@ export interface StatefulSetInputs {
   claimUid: string
   /** uid of the Secret with init.sql: a new account of the operator's takes a start of the server to be known. */
   accountUid: string
+  /** No pod for now. */
+  stopped?: boolean
 }
 
 /** Names of the pod's containers; the first one's termination message is an InitResult. */
@@ -86,7 +88,7 @@ export const statefulSet = (mysql: MySQL, inputs: StatefulSetInputs): StatefulSe
   kind: 'StatefulSet',
   metadata: metadata(mysql, names.workload(mysql.metadata.name), 'database'),
   spec: {
-    replicas: 1,
+    replicas: inputs.stopped ? 0 : 1,
     serviceName: names.pods(mysql.metadata.name),
     // OrderedReady would wait for ever for a pod with a bad image, even after the image was corrected.
     podManagementPolicy: 'Parallel',

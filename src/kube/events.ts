@@ -26,6 +26,8 @@ export const events = {
   PasswordDrifted: { reason: 'PasswordDrifted', type: 'Warning', action: 'ComparePassword' },
   BackupSucceeded: { reason: 'BackupSucceeded', type: 'Normal', action: 'Backup' },
   BackupFailed: { reason: 'BackupFailed', type: 'Warning', action: 'Backup' },
+  Suspended: { reason: 'Suspended', type: 'Normal', action: 'Stop' },
+  UpgradeBlocked: { reason: 'UpgradeBlocked', type: 'Warning', action: 'Upgrade' },
   DeletionBlocked: { reason: 'DeletionBlocked', type: 'Warning', action: 'Delete' },
   NameTaken: { reason: 'NameTaken', type: 'Warning', action: 'Create' },
   Invalid: { reason: 'Invalid', type: 'Warning', action: 'Check' },

@@ -13,7 +13,11 @@ import type { Plan } from './decide.ts'
 import type { Observed } from './observe.ts'
 
 /** Notes something on the data claim. */
-export const markClaim = async (run: Run, o: Observed, marks: Record<string, string>): Promise<void> => {
+export const markClaim = async (
+  run: Run,
+  o: Observed,
+  marks: Record<string, string | null>,
+): Promise<void> => {
   run.did.push(`noted on claim ${names.data(run.mysql.metadata.name)}: ${Object.keys(marks).join(', ')}`)
   await run.client.patch(
     PersistentVolumeClaim,
@@ -70,6 +74,8 @@ export const act = async (run: Run, o: Observed, plan: Plan): Promise<void> => {
       return markClaim(run, o, { [annotations.initialised]: run.now().toISOString() })
     case 'markRestored':
       return markClaim(run, o, { [annotations.restoredFrom]: plan.from })
+    case 'noteOnClaim':
+      return markClaim(run, o, plan.marks)
     case 'restore':
       return startRestore(run, o, plan.credentials)
     case 'backup':

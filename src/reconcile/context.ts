@@ -39,5 +39,11 @@ export interface Run extends Context {
   did: string[]
 }
 
+/** The same run with another image: all that it makes is made for that server. */
+export const withImage = (run: Run, image: string): Run =>
+  image === run.mysql.spec.image
+    ? run
+    : { ...run, mysql: { ...run.mysql, spec: { ...run.mysql.spec, image } } }
+
 /** Where the objects of a run are. */
 export const at = ({ mysql }: Run, name: string) => ({ namespace: mysql.metadata.namespace, name })

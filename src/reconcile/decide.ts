@@ -9,6 +9,8 @@ import { decideBackup, type StartBackup } from './decideBackup.ts'
 import { type Credentials, outdated, type PasswordPlan, passwords } from './decidePasswords.ts'
 import { isHopeless, isUnread, type JobFact, overdue, replace } from './jobs.ts'
 import { claimMarks, isCurrent, type Observed } from './observe.ts'
+import { decideSuspended } from './suspension.ts'
+import { decideUpgrade, type UpgradePlan } from './upgrade.ts'
 
 export type Plan =
   /** Note on the claim that there is data on it from now on: a deletion asks for a last dump. */
@@ -20,6 +22,7 @@ export type Plan =
   /** Remove a Job that stands in the way of the next one of its name. */
   | { do: 'removeJob'; job: 'restore' | 'backup'; uid: string }
   | StartBackup
+  | UpgradePlan
   | PasswordPlan
 
 const initialised = (o: Observed): Plan | undefined =>
@@ -42,18 +45,24 @@ const wantedNames = ({ wanted }: Credentials): CredentialNames | undefined => {
 const restoredFrom = ({ report }: JobFact): string =>
   (report === undefined ? undefined : restoreResult(report)?.from) ?? 'none'
 
+const isFilled = (o: Observed) => claimMarks(o.dataClaim).restoredFrom !== undefined
+
+/** A restore that succeeded says what the database was made from. */
+const madeFrom = (o: Observed, now: Date): Plan | undefined => {
+  if (!o.dataClaim || isFilled(o)) return undefined
+  if (!isCurrent(o, o.restore) || o.restore.state !== 'succeeded') return undefined
+  return isUnread(o.restore, now)
+    ? { do: 'wait', forMs: 2_000 }
+    : { do: 'markRestored', from: restoredFrom(o.restore) }
+}
+
 const restored = (o: Observed, c: Credentials, now: Date): Plan | undefined => {
   // Made a moment ago, and not in the cache yet: every Job is made for one claim and no other.
   if (!o.dataClaim) return { do: 'wait' }
-  if (claimMarks(o.dataClaim).restoredFrom !== undefined) return undefined
+  if (isFilled(o)) return undefined
   const credentials = wantedNames(c)
   if (!o.restore) return credentials ? { do: 'restore', credentials } : { do: 'wait' }
   if (!isCurrent(o, o.restore)) return replace(o.restore, 'restore')
-  if (o.restore.state === 'succeeded') {
-    return isUnread(o.restore, now)
-      ? { do: 'wait', forMs: 2_000 }
-      : { do: 'markRestored', from: restoredFrom(o.restore) }
-  }
   if (isHopeless(o.mysql, o.restore)) return replace(o.restore, 'restore')
   if (o.restore.state !== 'failed') return { do: 'wait' }
   const forMs = overdue(o.restore, now)
@@ -63,7 +72,10 @@ const restored = (o: Observed, c: Credentials, now: Date): Plan | undefined => {
 /** The next step. */
 export const decide = (o: Observed, c: Credentials, now: Date): Plan =>
   initialised(o) ??
+  madeFrom(o, now) ??
+  decideSuspended(o) ??
   restored(o, c, now) ??
+  decideUpgrade(o) ??
   // Before the passwords: a change that fails for days must not keep the dumps waiting, and no dump keeps a change waiting.
   decideBackup(o, now) ??
   passwords(o, c, now) ??

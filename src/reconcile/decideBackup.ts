@@ -7,6 +7,7 @@ import { nextRun } from '../api/schedule.ts'
 import type { BackupCause } from '../desired/jobs/backup.ts'
 import { isHopeless, type JobFact, reportDueMs } from './jobs.ts'
 import { claimMarks, isCurrent, type Observed } from './observe.ts'
+import { nextUpgradeLook, owedBeforeUpgrade } from './upgrade.ts'
 
 /** Start the Job that makes a dump of the living server. */
 export interface StartBackup {
@@ -19,10 +20,11 @@ export const ownDump = (o: Observed): JobFact | undefined => (isCurrent(o, o.bac
 
 const isFilled = (o: Observed) => claimMarks(o.dataClaim).restoredFrom !== undefined
 
-/** The schedule, where one is to be kept: not while it is suspended, nor before there is something to dump. */
+/** The schedule, where one is to be kept: not while it or the MySQL is suspended, nor before there is something to dump. */
 const scheduleOf = (o: Observed) => {
   const { schedule, timeZone, suspended } = o.mysql.spec.backup
-  return schedule === undefined || suspended || !isFilled(o) ? undefined : { schedule, timeZone }
+  const rests = suspended || o.mysql.spec.suspended || !isFilled(o)
+  return schedule === undefined || rests ? undefined : { schedule, timeZone }
 }
 
 /** The time of the schedule that has come, and for which no Job has been started. */
@@ -52,8 +54,12 @@ const newRequest = (o: Observed): string | undefined => {
 
 /** What a dump is owed for, if one is. */
 const causeOf = (o: Observed, now: Date): BackupCause | undefined => {
-  const cause = { scheduledFor: dueTime(o, now), requestedBy: newRequest(o) }
-  return cause.scheduledFor === undefined && cause.requestedBy === undefined ? undefined : cause
+  const cause = {
+    scheduledFor: dueTime(o, now),
+    requestedBy: newRequest(o),
+    beforeUpgradeTo: owedBeforeUpgrade(o, now),
+  }
+  return Object.values(cause).every((part) => part === undefined) ? undefined : cause
 }
 
 /** Has the status what came of the run? Only then may its Job go. */
@@ -85,6 +91,6 @@ export const nextBackupLook = (o: Observed, now: Date): number[] => {
   const next = nextDump(o, now)
   const untilNext = next === undefined ? undefined : Date.parse(next) - now.getTime()
   // What is due already waits for a Job, whose events bring us back.
-  const looks = [reportDue, untilNext].filter((ms) => ms !== undefined && ms > 0)
+  const looks = [reportDue, untilNext, ...nextUpgradeLook(o, now)].filter((ms) => ms !== undefined && ms > 0)
   return looks.map((ms = longestLookMs) => Math.min(longestLookMs, ms))
 }

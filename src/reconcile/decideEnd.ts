@@ -8,7 +8,7 @@ export type EndPlan =
   | { do: 'release' }
   /** Note on the claim that there is nothing to dump: what proves it is about to be removed. */
   | { do: 'markEmpty' }
-  /** A dump needs a server: make what somebody removed. */
+  /** A dump needs a server: make what somebody removed, and start what is suspended. */
   | { do: 'startServer' }
   | { do: 'dump' }
   | { do: 'removeJob'; job: 'restore' | 'backup'; uid: string }
@@ -78,7 +78,8 @@ const whyNoDump = ({ pod }: Observed, backup: JobFact): string | undefined =>
 
 const dump = (o: Observed, now: Date): EndPlan => {
   const { backup } = o
-  if (!o.workload) return { do: 'startServer' }
+  // Somebody removed it, or it is suspended.
+  if (!o.workload || o.workload.spec?.replicas === 0) return { do: 'startServer' }
   if (!backup) return { do: 'dump' }
   if (backup.state === 'deleting') return { do: 'waitForDump', stuck: undefined }
   if (!isLastDump(o, backup) || isForged(backup, now))

@@ -55,8 +55,11 @@ const backedUpFinding = (
   const job = names.backupJob(o.mysql.metadata.name)
   if (result) return made(result)
   if (plan.do === 'retryLater') return finding('BackedUp', 'False', 'Failed', `Job ${job} failed.`)
-  return plan.do === 'dump' || plan.do === 'waitForDump'
-    ? finding('BackedUp', 'Unknown', 'Running', `Job ${job} makes the last dump.`)
+  const started = o.mysql.spec.suspended
+    ? ' The server is started for it, although spec.suspended is true.'
+    : ''
+  return plan.do === 'startServer' || plan.do === 'dump' || plan.do === 'waitForDump'
+    ? finding('BackedUp', 'Unknown', 'Running', `Job ${job} makes the last dump.${started}`)
     : undefined
 }
 

@@ -18,11 +18,12 @@ import {
   StatefulSet,
 } from '../kube/kinds.ts'
 import { createJob, markClaim, removeJob } from './act.ts'
-import { at, type Run } from './context.ts'
+import { at, type Run, withImage } from './context.ts'
 import { decideEnd, type EndPlan, needsDump } from './decideEnd.ts'
 import { endStatus } from './endStatus.ts'
 import { claimRemedy, ensureObjects } from './objects.ts'
 import { type Observed, observe } from './observe.ts'
+import { imageInUse } from './upgrade.ts'
 import { writeStatus } from './writeStatus.ts'
 
 /** Removes the object only if it is this MySQL's; false when there is (no longer) one. */
@@ -104,9 +105,13 @@ const requireNoClaim = async (run: Run): Promise<void> => {
   }
 }
 
-/** A server that does not answer keeps the dump waiting: whatever is corrected in the spec meanwhile reaches it. */
+/**
+ * A server that does not answer keeps the dump waiting, and so does a Secret that is gone: what is missing is made anew, and
+ * whatever is corrected in the spec meanwhile reaches the server.
+ */
 const mendServer = async (run: Run, o: Observed): Promise<void> => {
-  if (!o.pod?.ready) await ensureObjects(run)
+  const isStarting = o.backup?.state === 'running' && !o.backup.started
+  if (!o.pod?.ready || isStarting) await ensureObjects(run)
 }
 
 const carryOut = async (run: Run, o: Observed, plan: EndPlan): Promise<number | undefined> => {
@@ -150,9 +155,11 @@ const carryOut = async (run: Run, o: Observed, plan: EndPlan): Promise<number | 
 }
 
 /** One step of the deletion; asks to be called again until the finalizer is off. Returns milliseconds to wait. */
-export const finalize = async (run: Run): Promise<number | undefined> => {
-  if (!run.mysql.metadata.finalizers?.includes(finalizer)) return undefined
-  const o = observe(run.caches, run.mysql)
+export const finalize = async (asked: Run): Promise<number | undefined> => {
+  if (!asked.mysql.metadata.finalizers?.includes(finalizer)) return undefined
+  const o = observe(asked.caches, asked.mysql)
+  // An upgrade that waited for its dump is not begun any more, unless the image before cannot be started.
+  const run = o.pod?.stuck === undefined ? withImage(asked, imageInUse(o)) : asked
   const plan = decideEnd(o, await isTerminating(run), run.now())
   if (plan.do === 'remove' && !o.dataClaim && needsDump(o)) await requireNoClaim(run)
   const status = endStatus(o, plan, run.now())

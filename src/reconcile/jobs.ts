@@ -24,6 +24,8 @@ export interface JobFact {
   /** Of a dump: the time of the schedule, and the request, that it was made for. */
   scheduledFor: string | undefined
   requestedBy: string | undefined
+  /** Of a dump: the image before whose start it was made. */
+  beforeUpgradeTo: string | undefined
   /** A dump after which the server takes no writes, made at the deletion. */
   isLastDump: boolean
   startedAt: string
@@ -128,6 +130,7 @@ export const jobFact = (job: Job | undefined, pods: readonly Pod[]): JobFact | u
     requestedAt: job.metadata.annotations?.[annotations.requestedAt],
     scheduledFor: job.metadata.annotations?.[annotations.scheduledFor],
     requestedBy: job.metadata.annotations?.[annotations.requestedBy],
+    beforeUpgradeTo: job.metadata.annotations?.[annotations.beforeUpgradeTo],
     isLastDump: job.metadata.annotations?.[annotations.lastDump] !== undefined,
     startedAt: job.metadata.creationTimestamp ?? '',
     finishedAt: (complete ?? failed)?.lastTransitionTime,

@@ -18,7 +18,9 @@ import {
 } from '../kube/kinds.ts'
 import { at, type Run } from './context.ts'
 import { createOrGet } from './create.ts'
+import { observe } from './observe.ts'
 import { operatorAccountUid } from './operatorAccount.ts'
+import { wantsServer } from './suspension.ts'
 
 const ensureObject = async <T extends TypedResource>(
   run: Run,
@@ -113,7 +115,9 @@ export const ensureObjects = async (run: Run): Promise<Ensured> => {
   await ensureObject(run, Service, clientService(mysql), live.service)
   await ensureObject(run, Service, podsService(mysql), live.pods)
   await ensureObject(run, NetworkPolicy, networkPolicy(mysql), live.policy)
-  const workload = statefulSet(mysql, { claimUid: data.metadata.uid ?? '', accountUid })
+  const claimUid = data.metadata.uid ?? ''
+  const stopped = !wantsServer(observe(caches, mysql))
+  const workload = statefulSet(mysql, { claimUid, accountUid, stopped })
   const done = await ensureObject(run, StatefulSet, workload, live.workload)
   return done === 'unchanged' ? 'settled' : 'changed'
 }

@@ -78,11 +78,13 @@ export const isCurrent = (o: Observed, job: JobFact | undefined): job is JobFact
   job !== undefined && job.ownerUid === o.mysql.metadata.uid && job.claimUid === o.dataClaim?.metadata.uid
 
 /**
- * When the claim was seen to have been initialised, what it was restored from (`none`: nothing), and whose deletion found
- * that it never had data.
+ * When the claim was seen to have been initialised, what it was restored from (`none`: nothing), whose deletion found
+ * that it never had data, which image has served it, and the dump that an upgrade under way began with.
  */
 export const claimMarks = (claim: PersistentVolumeClaim | undefined) => ({
   initialised: claim?.metadata.annotations?.[annotations.initialised],
   restoredFrom: claim?.metadata.annotations?.[annotations.restoredFrom],
   nothingToDump: claim?.metadata.annotations?.[annotations.nothingToDump],
+  serverImage: claim?.metadata.annotations?.[annotations.serverImage],
+  upgradeDump: claim?.metadata.annotations?.[annotations.upgradeDump],
 })

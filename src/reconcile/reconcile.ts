@@ -8,7 +8,7 @@ import { NameTaken } from '../kube/apply.ts'
 import { ApiError } from '../kube/errors.ts'
 import { MySQL } from '../kube/kinds.ts'
 import { act } from './act.ts'
-import { at, type Context, type Run } from './context.ts'
+import { at, type Context, type Run, withImage } from './context.ts'
 import { mustBeReadAgain, wantedCredential } from './credentials.ts'
 import { decide, type Plan } from './decide.ts'
 import { nextBackupLook } from './decideBackup.ts'
@@ -18,6 +18,7 @@ import { finalize } from './finalize.ts'
 import { ensureObjects } from './objects.ts'
 import { observe } from './observe.ts'
 import { brokenStatus, statusOf } from './status.ts'
+import { imageInUse } from './upgrade.ts'
 import { writeStatus } from './writeStatus.ts'
 
 export interface Outcome {
@@ -76,7 +77,8 @@ const live = async (run: Run): Promise<Outcome> => {
     await writeStatus(run, broken(run, 'Invalid', summary(found)))
     return {}
   }
-  const ensured = await ensureObjects(run)
+  const using = withImage(run, imageInUse(observe(run.caches, run.mysql)))
+  const ensured = await ensureObjects(using)
   if (typeof ensured === 'object') {
     await writeStatus(run, broken(run, 'Error', isGoing(ensured.going)))
     return soon(waitingEveryMs)
@@ -84,17 +86,22 @@ const live = async (run: Run): Promise<Outcome> => {
   const seen = observe(run.caches, run.mysql)
   // What was applied a moment ago is not in the cache yet.
   const o = { ...seen, rolledOut: seen.rolledOut && ensured === 'settled' }
-  const credentials: Credentials = {
-    wanted: { root: await wantedCredential(run, 'root'), user: await wantedCredential(run, 'user') },
-    inForce: credentialsInForce(o),
-  }
+  const credentials: Credentials = { wanted: await wantedCredentials(using), inForce: credentialsInForce(o) }
   const plan = decide(o, credentials, run.now())
-  await act(run, o, plan)
-  const looks = [...nextPasswordLook(o, credentials, run.now()), ...nextBackupLook(o, run.now())]
-  const next = nextLook(run, plan, credentials, looks)
+  await act(using, o, plan)
+  const next = nextLook(run, plan, credentials, [
+    ...(run.mysql.spec.suspended ? [] : nextPasswordLook(o, credentials, run.now())),
+    ...nextBackupLook(o, run.now()),
+  ])
   await writeStatus(run, statusOf(o, credentials, run.now()), next)
   return soon(next)
 }
+
+/** While it is suspended nothing is put in force, so no hash is made that the next change would leave behind. */
+const wantedCredentials = async (run: Run): Promise<Credentials['wanted']> =>
+  run.mysql.spec.suspended
+    ? { root: { state: 'none' }, user: { state: 'none' } }
+    : { root: await wantedCredential(run, 'root'), user: await wantedCredential(run, 'user') }
 
 /** The webhook adds the finalizer to what it sees; this is for a resource that was made while it was off. */
 const hasFinalizer = async (run: Run): Promise<boolean> => {
@@ -111,7 +118,7 @@ const nextLook = (run: Run, plan: Plan, { wanted }: Credentials, more: number[])
     ...(plan.do === 'wait' && plan.forMs !== undefined ? [plan.forMs] : []),
     ...more,
     ...(waiting ? [waitingEveryMs] : []),
-    ...(mustBeReadAgain(run) ? [secretsEveryMs] : []),
+    ...(!run.mysql.spec.suspended && mustBeReadAgain(run) ? [secretsEveryMs] : []),
   ]
   return looks.length === 0 ? undefined : Math.min(...looks)
 }

@@ -9,6 +9,8 @@ import { credentialsFinding, waits } from './credentialsFinding.ts'
 import type { Credentials } from './decidePasswords.ts'
 import { jobProblem } from './jobs.ts'
 import { claimMarks, type Observed } from './observe.ts'
+import { suspendedFindings } from './suspension.ts'
+import { upgradeBlockedFinding, upgradingFinding } from './upgrade.ts'
 
 const noBackup = 'none'
 
@@ -110,28 +112,38 @@ export const statusWith = (
   }
 }
 
-/** The status of a living MySQL. */
-export const statusOf = (o: Observed, c: Credentials, now: Date): MySQLStatus => {
+/** How the server and the passwords are, and what is under way. */
+const livingFindings = (o: Observed, c: Credentials, now: Date) => {
   const ready = readyFinding(o, c)
   const credentials = credentialsFinding(o, c, now)
+  return { ready, progressing: upgradingFinding(o) ?? progressingFinding(ready, credentials), credentials }
+}
+
+/** The status of a living MySQL. */
+export const statusOf = (o: Observed, c: Credentials, now: Date): MySQLStatus => {
+  const suspended = o.mysql.spec.suspended
+  const { ready, progressing, credentials } = suspended ? suspendedFindings(o) : livingFindings(o, c, now)
+  const upgradeBlocked = upgradeBlockedFinding(o)
   const from = claimMarks(o.dataClaim).restoredFrom
   const findings = [
     ready,
-    progressingFinding(ready, credentials),
+    progressing,
     degradedFinding(o),
     credentials,
     restoredFinding(o),
     backedUpFinding(o, now),
+    upgradeBlocked,
   ].filter((found) => found !== undefined)
   const { name, namespace } = o.mysql.metadata
   const more: Partial<MySQLStatus> = {
     endpoint: `${names.service(name)}.${namespace}.svc:3306`,
     credentials: c.inForce,
-    ...(o.pod?.version === undefined ? {} : { version: o.pod.version }),
+    // An image whose server does not come up is no version to go on from, or back to.
+    ...(o.pod?.version === undefined || !o.pod.ready ? {} : { version: o.pod.version }),
     ...backupStatus(o, now),
     ...(from === undefined || from === noBackup ? {} : { restoredFrom: from }),
   }
-  return statusWith(o.mysql, findings, settledMessage(o, ready), more, now)
+  return statusWith(o.mysql, findings, upgradeBlocked?.message ?? settledMessage(o, ready), more, now)
 }
 
 /** The status of a MySQL that breaks a rule, or whose objects cannot be made: everything else stays as it was. */

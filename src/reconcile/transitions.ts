@@ -5,6 +5,7 @@ import { type EventType, events } from '../kube/events.ts'
 
 /** Which event tells of a condition that has just turned to this status and reason; what is not listed tells nothing. */
 const table: Record<string, EventType> = {
+  'Ready False Suspended': events.Suspended,
   'Restored True FromBackup': events.Restored,
   'Restored True NoBackup': events.Created,
   'Restored True NotWanted': events.Created,
@@ -20,6 +21,8 @@ const table: Record<string, EventType> = {
   'BackedUp True Succeeded': events.BackupSucceeded,
   'BackedUp True BackupIncomplete': events.BackupSucceeded,
   'BackedUp False Failed': events.BackupFailed,
+  'UpgradeBlocked True BackupFailed': events.UpgradeBlocked,
+  'UpgradeBlocked True Stuck': events.UpgradeBlocked,
   'DeletionBlocked True BackupFailed': events.DeletionBlocked,
   'DeletionBlocked True Stuck': events.DeletionBlocked,
 }

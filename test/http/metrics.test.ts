@@ -43,6 +43,7 @@ describe('GET /metrics', () => {
     expect(body).toContain('\nmysql_operator_queue_depth 3\n')
     expect(body).toContain('\nmysql_operator_instances 1\n')
     expect(body).toContain('\nmysql_operator_instances_ready 0\n')
+    expect(body).toContain('\nmysql_operator_instances_suspended 0\n')
     expect(body).toContain('\nmysql_operator_cache_silence_seconds 61.5\n')
     expect(body).toContain('\nmysql_operator_cache_failures_total 4\n')
     expect(body).toContain('\nmysql_operator_cache_repaired_changes_total 2\n')

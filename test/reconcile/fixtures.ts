@@ -24,7 +24,12 @@ export const claim = (marks: Marks = {}) =>
       uid: 'claim-1',
       annotations: {
         ...(marks.initialised ? { [annotations.initialised]: '2026-01-02T03:05:00Z' } : {}),
-        ...(marks.restoredFrom === undefined ? {} : { [annotations.restoredFrom]: marks.restoredFrom }),
+        ...(marks.restoredFrom === undefined
+          ? {}
+          : {
+              [annotations.restoredFrom]: marks.restoredFrom,
+              [annotations.serverImage]: mysql().spec.image,
+            }),
         ...(marks.nothingToDump === undefined ? {} : { [annotations.nothingToDump]: marks.nothingToDump }),
       },
     },
@@ -60,6 +65,7 @@ export const job = (facts: Partial<JobFact> = {}): JobFact => ({
   requestedAt: undefined,
   scheduledFor: undefined,
   requestedBy: undefined,
+  beforeUpgradeTo: undefined,
   isLastDump: false,
   timedOut: false,
   startedAt: '2026-01-02T03:05:00Z',

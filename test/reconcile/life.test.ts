@@ -247,6 +247,17 @@ describe('a whole life', { timeout: 120_000 }, () => {
     expect(world.get('MySQL', 'shop')?.status?.message).toContain('kubectl label pvc shop-pvc')
   })
 
+  test('is dumped at its end with a new operator account, when the Secrets of the former one are lost', async () => {
+    const world = new World()
+    world.put(withoutRoot())
+    await settle(world, {})
+    for (const name of ['shop-operator', 'shop-init']) world.remove(world.get('Secret', name) as never)
+    world.remove(world.get('MySQL', 'shop') as never)
+    await settle(world, {})
+    expect(world.dumps).toHaveLength(1)
+    expect(world.get('MySQL', 'shop')).toBeUndefined()
+  })
+
   test.each([1, 2])(
     'dumps by its schedule, once a time, with caches that lag %i runs behind',
     async (lag) => {

@@ -236,6 +236,7 @@ export class World {
   #runServer(workload: Loose) {
     const pod = this.get('Pod', `${workload.metadata.name}-0`)
     if (workload.metadata.deletionTimestamp) return this.#forget(pod ?? workload)
+    if (workload.spec.replicas === 0) return pod ? this.#forget(pod) : undefined
     const claim = this.get('PersistentVolumeClaim', `${workload.metadata.name}-pvc`)
     if (!claim) return
     if (claim.status?.phase !== 'Bound') this.put({ ...claim, status: { phase: 'Bound' } })
@@ -247,7 +248,8 @@ export class World {
     this.#put({ ...workload, status: rollout }, workload)
     const labels = { ...workload.metadata.labels, 'controller-revision-hash': revision }
     const metadata = { name: `${workload.metadata.name}-0`, namespace: 'team', labels }
-    const terminated = { exitCode: 0, message: '{"version":"9.7.4","initialised":true}' }
+    const message = JSON.stringify({ version: versionIn(workload), initialised: true })
+    const terminated = { exitCode: 0, message }
     const status = {
       initContainerStatuses: [{ containerID: 'c', state: { terminated } }],
       conditions: [{ type: 'Ready', status: database.open ? 'True' : 'False' }],
@@ -264,7 +266,7 @@ export class World {
   #runJob(job: Loose) {
     if (job.metadata.deletionTimestamp) return this.#forget(job)
     const server = this.get('Pod', `${job.metadata.labels?.[labels.instance]}-0`)
-    if (job.status?.conditions || !server) return
+    if (job.status?.conditions || !server || this.#lacksSecret(job)) return
     const env = Object.fromEntries(
       job.spec.template.spec.containers[0].env.map(({ name, value }: { name: string; value: string }) => [
         name,
@@ -286,6 +288,12 @@ export class World {
     this.put({ apiVersion: 'v1', kind: 'Pod', metadata, status: { containerStatuses } })
     const lastTransitionTime = new Date(this.#now).toISOString()
     this.put({ ...job, status: { conditions: [{ type: 'Complete', status: 'True', lastTransitionTime }] } })
+  }
+
+  /** The kubelet waits for a Secret that is not there. */
+  #lacksSecret(job: Loose): boolean {
+    const volumes: { secret?: { secretName: string } }[] = job.spec.template.spec.volumes
+    return volumes.some(({ secret }) => secret !== undefined && !this.get('Secret', secret.secretName))
   }
 
   #passwordScript(given: Record<string, string>, database: Database, env: Record<string, string>) {
@@ -354,6 +362,10 @@ export class World {
     })
   }
 }
+
+/** Of the server in the workload's image. */
+const versionIn = (workload: Loose): string =>
+  /:(\d+\.\d+\.\d+)$/.exec(workload.spec.template.spec.containers[0].image)?.[1] ?? '9.7.4'
 
 const isRetried = (error: unknown) =>
   error instanceof Error && /exists and belongs|the resource is gone/.test(error.message)

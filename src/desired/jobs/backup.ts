@@ -4,12 +4,14 @@ import { metadata } from '../metadata.ts'
 import { backupPath, backupVolume } from '../volumes.ts'
 import { type JobManifest, job } from './job.ts'
 
-/** What a dump of a living server is made for; both at once, where both are due. */
+/** What a dump of a living server is made for; all at once, where several are due. */
 export interface BackupCause {
   /** The time of the schedule. */
   scheduledFor?: string | undefined
   /** The request of a person, in the words of the annotation. */
   requestedBy?: string | undefined
+  /** The image that the server gets afterwards. */
+  beforeUpgradeTo?: string | undefined
 }
 
 export interface BackupJobInputs {
@@ -21,10 +23,11 @@ export interface BackupJobInputs {
 
 const marks = (cause: BackupJobInputs['cause']): Record<string, string> => {
   if (cause === 'last') return { [annotations.lastDump]: 'true' }
-  const { scheduledFor, requestedBy } = cause
+  const { scheduledFor, requestedBy, beforeUpgradeTo } = cause
   return {
     ...(scheduledFor === undefined ? {} : { [annotations.scheduledFor]: scheduledFor }),
     ...(requestedBy === undefined ? {} : { [annotations.requestedBy]: requestedBy }),
+    ...(beforeUpgradeTo === undefined ? {} : { [annotations.beforeUpgradeTo]: beforeUpgradeTo }),
   }
 }
 
