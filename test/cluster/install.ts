@@ -5,7 +5,8 @@ import { operatorImage, sourcesHash } from './operatorimage.ts'
 /** Release, namespace and Service of the operator in demo and tests. */
 export const release = 'mysql-operator'
 
-const chart = fileURLToPath(new URL('../../charts/mysql-operator', import.meta.url))
+/** The folder of the chart. */
+export const chart = fileURLToPath(new URL('../../charts/mysql-operator', import.meta.url))
 
 /** A namespace that enforces Pod Security `restricted`, as the operator's and the databases' should. */
 export const restrictedNamespace = (name: string) => ({
@@ -14,10 +15,14 @@ export const restrictedNamespace = (name: string) => ({
   metadata: { name, labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
 })
 
-/** `helm upgrade --install`, and waits until every replica is ready. `values` are given as `--set KEY=VALUE`. */
+/**
+ * `helm upgrade --install`, and waits until every replica is ready. `values` are given as `--set KEY=VALUE`; `from` is the
+ * chart's folder.
+ */
 export const installOperator = async (
   cluster: Cluster,
   values: Record<string, string> = {},
+  from = chart,
 ): Promise<void> => {
   await cluster.apply(restrictedNamespace(release))
   const colon = operatorImage.lastIndexOf(':')
@@ -30,6 +35,6 @@ export const installOperator = async (
     'podAnnotations.sources': `hash-${sourcesHash().slice(0, 16)}`,
   }
   const set = Object.entries({ ...image, ...values }).flatMap(([key, value]) => ['--set', `${key}=${value}`])
-  const args = ['upgrade', '--install', release, chart, '--namespace', release, '--wait', '--timeout', '3m']
+  const args = ['upgrade', '--install', release, from, '--namespace', release, '--wait', '--timeout', '3m']
   await cluster.run('helm', [...args, ...set])
 }

@@ -34,6 +34,11 @@ export async function importImage(name: string, archive: Archive, log: Log): Pro
   writeFileSync(record, JSON.stringify({ ...loaded, [archive.reference]: archive.file }))
 }
 
+/** Gives an image that the cluster has a second name. */
+export async function tag(name: string, image: string, as: string): Promise<void> {
+  await ctr(machineOf(name), ['images', 'tag', '--force', fullReference(image), fullReference(as)])
+}
+
 /** Imports a docker-archive into containerd. */
 export async function importArchive(machine: Machine, { file }: Archive): Promise<void> {
   await ctr(machine, ['images', 'import', file])
