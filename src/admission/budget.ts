@@ -11,7 +11,7 @@ interface Account {
   at: number
 }
 
-/** So many keys are remembered; the one that was used longest ago goes first. */
+/** So many keys are remembered; of more, those whose budget is full again are forgotten. */
 const mostKeys = 10_000
 
 /**
@@ -24,15 +24,22 @@ export const createBudget = (capacity: number, refillMs: number, now: () => numb
     const account = spent.get(key)
     return account ? Math.min(capacity, account.left + (now() - account.at) / refillMs) : capacity
   }
+  const forgetFull = () => {
+    for (const key of spent.keys()) if (left(key) >= capacity) spent.delete(key)
+  }
+  // With as many keys in use as are remembered, a new one waits: forgetting one would give it a new budget.
+  const isUnknownAndFull = (key: string) => spent.size > mostKeys && !spent.has(key)
   return {
-    waitSeconds: (key) => Math.max(0, Math.ceil(((1 - left(key)) * refillMs) / 1000)),
+    waitSeconds: (key) => {
+      const account = isUnknownAndFull(key) ? 0 : left(key)
+      return Math.max(0, Math.ceil(((1 - account) * refillMs) / 1000))
+    },
     spend: (key, amount) => {
       if (amount === 0) return
       const account = { left: left(key) - amount, at: now() }
       spent.delete(key)
       spent.set(key, account)
-      const [oldest] = spent.keys()
-      if (spent.size > mostKeys && oldest !== undefined) spent.delete(oldest)
+      if (spent.size > mostKeys) forgetFull()
     },
   }
 }

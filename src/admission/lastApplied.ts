@@ -32,10 +32,17 @@ export const scrubbed = (
   // A copy inside a copy: kubectl never has it, and a crafted one could hide a password.
   const plain = Object.fromEntries(all.flatMap(({ key, text, isCopy }) => (isCopy ? [] : [[key, text]])))
   if (copies > mostCopies) return { annotations: plain, violations: [refusalOf(copies)] }
-  const kept = all.flatMap(({ key, text, isCopy, copy }) => {
-    if (!isCopy) return [[key, text]]
-    return copy ? [[key, rebuilt(copy, object, plain)]] : []
-  })
+  let left = largestAnnotations
+  const kept: [string, unknown][] = []
+  for (const { key, text, isCopy, copy } of all) {
+    if (!isCopy) kept.push([key, text])
+    if (!copy || !isCopy) continue
+    // Not larger than what came, but for a crafted one: it names a field that is large in the object itself.
+    const again = rebuilt(copy, object, plain)
+    left -= Buffer.byteLength(again)
+    if (left < 0) return { annotations: plain, violations: [tooLarge] }
+    kept.push([key, again])
+  }
   return { annotations: Object.fromEntries(kept), violations: [] }
 }
 

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util'
 import { isRecord } from './record.ts'
 
 /**
@@ -16,14 +15,12 @@ export const withoutFields = (managedFields: unknown, fields: readonly string[])
   })
 }
 
-const withoutTime = (entry: unknown): unknown => {
-  if (!isRecord(entry)) return entry
+/** An entry but for its time, to be compared: the API server always writes fields in the same order. */
+const withoutTime = (entry: unknown): string => {
+  if (!isRecord(entry)) return JSON.stringify(entry)
   const { time: _, ...rest } = entry
-  return rest
+  return JSON.stringify(rest)
 }
-
-/** The API server merges updates beyond ten, so there are hardly more; each is compared with each. */
-const mostEntries = 100
 
 /**
  * `managedFields`, or those of `before` if only times and the order, which follows them, differ: the API server dated an
@@ -31,12 +28,9 @@ const mostEntries = 100
  */
 export const withTimesOf = (before: unknown, managedFields: unknown): unknown => {
   if (!Array.isArray(before) || !Array.isArray(managedFields)) return managedFields
-  if (before.length !== managedFields.length || before.length > mostEntries) return managedFields
-  const left = before.map(withoutTime)
-  const same = managedFields
-    .map(withoutTime)
-    .every((entry) => left.some((one) => isDeepStrictEqual(one, entry)))
-  return same ? before : managedFields
+  if (before.length !== managedFields.length) return managedFields
+  const known = new Set(before.map(withoutTime))
+  return managedFields.every((entry) => known.has(withoutTime(entry))) ? before : managedFields
 }
 
 const without = (spec: Record<string, unknown>, fields: readonly string[]) => {

@@ -84,6 +84,20 @@ describe('no password is left over', () => {
     return object
   }
 
+  test('and no copy is made larger than annotations may be by what the object itself has', async () => {
+    const object = applied(oldManifest())
+    object.metadata.labels = { a: 'x'.repeat(200_000) }
+    for (const tool of ['one', 'two', 'three'])
+      object.metadata.annotations[tool] = JSON.stringify({ kind: 'MySQL', metadata: { labels: { a: 1 } } })
+    const { answer } = await ask(mutator(), review(object))
+    expect(answer.allowed).toBe(false)
+    expect(answer.patch).toBeUndefined()
+    expect(answer.status.details.causes[0]).toMatchObject({ field: 'metadata.annotations' })
+    delete object.metadata.annotations.two
+    delete object.metadata.annotations.three
+    expect((await ask(mutator(), review(object))).answer.allowed).toBe(true)
+  })
+
   test('in any of twenty copies; more of them are refused, and not rebuilt one by one', async () => {
     const password = canary()
     const stored = await admit(mutator(), copiesOf(password, 20))

@@ -248,6 +248,16 @@ describe('a budget', () => {
     expect(budget.waitSeconds('a')).toBe(1)
   })
 
+  test('is not forgotten for others, who wait instead when there are too many', () => {
+    let now = 0
+    const budget = createBudget(2, 1000, () => now)
+    for (let i = 0; i <= 10_000; i++) budget.spend(`key ${i}`, 2)
+    expect([budget.waitSeconds('key 0'), budget.waitSeconds('another')]).toEqual([1, 1])
+    now = 2000
+    budget.spend('key 0', 1)
+    expect(budget.waitSeconds('another')).toBe(0)
+  })
+
   test('forgives no debt', () => {
     let now = 0
     const budget = createBudget(2, 1000, () => now)
