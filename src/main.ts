@@ -78,7 +78,9 @@ interface Parts {
   /** Serves every replica, and the election itself; the leader has one of its own, which writes only while it leads. */
   client: Client
   key: Buffer
+  /** For reviews. The reconciler has one of its own: a flood of reviews must not keep it waiting. */
   hasher: Hasher
+  ownHasher: Hasher
   certificates: Certificates
   /** Looks whether the webhook configurations trust the certificates. */
   bundle: Periodic
@@ -165,7 +167,7 @@ const candidate = (config: Config, client: Client, log: Logger) => {
 
 /** The work of the leader. `fenced` writes only while it is one. */
 const reconciling =
-  ({ config, log, caches, hasher, key }: Parts, fenced: Client, queue: Queue) =>
+  ({ config, log, caches, ownHasher, key }: Parts, fenced: Client, queue: Queue) =>
   async (signal: AbortSignal): Promise<void> => {
     log.info('leading: reconciling from now on')
     await orAborted(caches.synced, signal)
@@ -177,7 +179,7 @@ const reconciling =
     const context = {
       client: fenced,
       caches,
-      hasher,
+      hasher: ownHasher,
       operatorKey: key,
       generatedPasswordLength: config.generatedPasswordLength,
       record,
@@ -211,7 +213,8 @@ const run = async (config: Config, log: Logger, signal: AbortSignal): Promise<vo
     onRun: onRun(metrics),
   })
   const key = await operatorKey(client, config.namespace, config.keySecret)
-  const hasher = createHasher({ onHash: () => metrics.passwordsHashed.inc() })
+  const onHash = () => metrics.passwordsHashed.inc()
+  const [hasher, ownHasher] = [createHasher({ onHash }), createHasher({ onHash })]
   const { certificates, bundle } = await startCertificates(config, client, log)
   // Not `signal`: the work needs the caches until its end.
   const watching = new AbortController()
@@ -221,7 +224,7 @@ const run = async (config: Config, log: Logger, signal: AbortSignal): Promise<vo
     onError: (err, kind) => log.warn({ err, kind }, 'the cache could not be kept up to date; tried again'),
   })
 
-  const parts = { config, log, metrics, client, key, hasher, certificates, bundle, caches }
+  const parts = { config, log, metrics, client, key, hasher, ownHasher, certificates, bundle, caches }
   const server = await startServer(parts)
   const work = reconciling(parts, fenced, queue)
   const leading = () => lead({ election, acquired, work, signal })
@@ -229,7 +232,7 @@ const run = async (config: Config, log: Logger, signal: AbortSignal): Promise<vo
   bundle.stop()
   certificates.stop()
   watching.abort()
-  await hasher.close()
+  await Promise.all([hasher.close(), ownHasher.close()])
   await connection.close()
 }
 
