@@ -125,6 +125,43 @@ describe("the operator's own writes", () => {
     }
   })
 
+  test('of Services: none that could catch traffic of others', async () => {
+    const { namespace } = await space(cluster, 'policies')
+    const service = (spec: object) => ({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { namespace, name: 'one', labels: ours },
+      spec: { ports: [{ port: 3306 }], ...spec },
+    })
+    expect(await create(service({}))).toMatch(/^done/)
+    for (const spec of [
+      { externalIPs: ['192.0.2.1'] },
+      { type: 'LoadBalancer' },
+      { type: 'ExternalName', externalName: 'example.com' },
+    ]) {
+      expect(await create(service(spec))).toContain('Services of type ClusterIP only')
+    }
+    // A person's own change is not the operator's, and must not keep it from its part.
+    await cluster.apply(service({ type: 'NodePort' }))
+    const label = ['-n', namespace, 'label', '--dry-run=server', 'service', 'one', 'a=b']
+    expect(await asOperator(label)).toMatch(/^done/)
+  })
+
+  test('of NetworkPolicies: none about the pods of others', async () => {
+    const { namespace } = await space(cluster, 'policies')
+    const policy = (podSelector: object) => ({
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { namespace, name: 'shop', labels: ours },
+      spec: { podSelector, policyTypes: ['Ingress'] },
+    })
+    const of = (instance: string) => policy({ matchLabels: { [labels.instance]: instance } })
+    expect(await create(of('shop'))).toMatch(/^done/)
+    for (const other of [policy({}), of('others')]) {
+      expect(await create(other)).toContain('for the pods of one MySQL only')
+    }
+  })
+
   test('of claims: it deletes those of data, never those of backups', async () => {
     const { namespace } = await space(cluster, 'policies')
     for (const name of ['one-pvc', 'backup-one-pvc']) {
