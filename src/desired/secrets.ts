@@ -35,17 +35,19 @@ export const operatorSecret = (mysql: MySQL, password: string): SecretManifest =
   }
 }
 
-/**
- * The password in a Secret that {@link operatorSecret} made. Throws an Error, which quotes nothing, if the Secret does
- * not hold one.
- */
+/** A Secret of the operator's own that somebody changed so that it is of no use. Its text quotes nothing of it. */
+export class UnusableSecret extends Error {
+  constructor(name: string) {
+    super(`Secret ${name} holds no password: delete it, and the operator makes a new one`)
+    this.name = 'UnusableSecret'
+  }
+}
+
+/** The password in a Secret that {@link operatorSecret} made. Throws UnusableSecret if the Secret does not hold one. */
 export const passwordOf = (secret: Pick<SecretManifest, 'metadata' | 'data'>): string => {
   const text = Buffer.from(secret.data?.['client.cnf'] ?? '', 'base64').toString()
   const password = /^password=(.+)$/m.exec(text)?.[1]
-  if (password === undefined)
-    throw new Error(
-      `Secret ${secret.metadata.name} holds no password: delete it, and the operator makes a new one`,
-    )
+  if (password === undefined) throw new UnusableSecret(secret.metadata.name)
   return password
 }
 

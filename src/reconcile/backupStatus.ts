@@ -3,7 +3,7 @@ import { type Finding, finding } from '../api/conditions.ts'
 import { names } from '../api/names.ts'
 import type { MySQLStatus } from '../api/schema.ts'
 import { type BackupResult, backupResult } from '../desired/results.ts'
-import { isNoted, nextDump, ownDump } from './decideBackup.ts'
+import { begunDump, isNoted, nextDump, ownDump } from './decideBackup.ts'
 import { isUnread, type JobFact, jobProblem } from './jobs.ts'
 import type { Observed } from './observe.ts'
 
@@ -25,7 +25,7 @@ const whyFailed = (o: Observed, job: JobFact): string => {
 
 /** What came of a run that is not noted yet; undefined while that is not known. */
 const newOutcome = (o: Observed, now: Date): (Outcome & { job: JobFact }) | undefined => {
-  const job = ownDump(o)
+  const job = begunDump(o)
   if (!job || job.state === 'running' || isNoted(o, job)) return undefined
   const result = job.report === undefined ? undefined : backupResult(job.report)
   if (job.state !== 'failed' && isMade(result)) return { made: result, job }
@@ -55,7 +55,7 @@ export const backupStatus = (o: Observed, now: Date): Partial<MySQLStatus> => {
     ...noted(before, newOutcome(o, now), now),
     ...(nextRun === undefined ? {} : { nextRun }),
   }
-  const handled = ownDump(o)?.requestedBy
+  const handled = begunDump(o)?.requestedBy
   return {
     ...(Object.keys(backup).length === 0 && o.mysql.status?.backup === undefined ? {} : { backup }),
     ...(handled === undefined ? {} : { lastHandledBackupAt: handled }),

@@ -27,7 +27,21 @@ const resultOf = (o: Observed) =>
     ? passwordResult(o.password.report)?.accounts
     : undefined
 
+/** Somebody asked for the resource's password to be put back, and it could not be. Nobody knows what is in force now. */
+const notPutBack = (o: Observed): Finding | undefined => {
+  const job = o.password
+  if (!isDrifted(o) || !isCurrent(o, job) || job.state !== 'failed' || job.onlyCompares) return undefined
+  const why = jobProblem(job, names.passwordJob(o.mysql.metadata.name))
+  return says(
+    'False',
+    'Drifted',
+    `The password of the resource could not be put back in force: ${why}. Request a reconcile to try again.`,
+  )
+}
+
 const drifted = (o: Observed): Finding | undefined => {
+  const failed = notPutBack(o)
+  if (failed) return failed
   const result = resultOf(o)
   const before = o.mysql.status?.conditions?.find(({ type }) => type === 'CredentialsReady')
   // It stays so until a Job says otherwise: between two of them there is no news.

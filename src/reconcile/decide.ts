@@ -41,9 +41,11 @@ const wantedNames = ({ wanted }: Credentials): CredentialNames | undefined => {
   )
 }
 
-/** The dump's file name, or `none`. */
-const restoredFrom = ({ report }: JobFact): string =>
-  (report === undefined ? undefined : restoreResult(report)?.from) ?? 'none'
+/** The dump's file name, or `none`; undefined if its report was lost, such as with its pod. */
+const restoredFrom = ({ report }: JobFact): string | undefined => {
+  const result = report === undefined ? undefined : restoreResult(report)
+  return result && (result.from ?? 'none')
+}
 
 const isFilled = (o: Observed) => claimMarks(o.dataClaim).restoredFrom !== undefined
 
@@ -51,9 +53,10 @@ const isFilled = (o: Observed) => claimMarks(o.dataClaim).restoredFrom !== undef
 const madeFrom = (o: Observed, now: Date): Plan | undefined => {
   if (!o.dataClaim || isFilled(o)) return undefined
   if (!isCurrent(o, o.restore) || o.restore.state !== 'succeeded') return undefined
-  return isUnread(o.restore, now)
-    ? { do: 'wait', forMs: 2_000 }
-    : { do: 'markRestored', from: restoredFrom(o.restore) }
+  if (isUnread(o.restore, now)) return { do: 'wait', forMs: 2_000 }
+  const from = restoredFrom(o.restore)
+  // Asked once more, the database itself says what it was made from: nothing is restored twice.
+  return from === undefined ? replace(o.restore, 'restore') : { do: 'markRestored', from }
 }
 
 const restored = (o: Observed, c: Credentials, now: Date): Plan | undefined => {

@@ -18,6 +18,13 @@ export interface StartBackup {
 /** The dump's Job, if it is about this MySQL and its data. */
 export const ownDump = (o: Observed): JobFact | undefined => (isCurrent(o, o.backup) ? o.backup : undefined)
 
+/** The same once it has done anything. Until then it may still make way for one from a corrected spec. */
+export const begunDump = (o: Observed): JobFact | undefined => {
+  const job = ownDump(o)
+  const hasBegun = job && (job.started || job.state === 'succeeded' || job.state === 'failed')
+  return hasBegun ? job : undefined
+}
+
 const isFilled = (o: Observed) => claimMarks(o.dataClaim).restoredFrom !== undefined
 
 /** The schedule, where one is to be kept: not while it or the MySQL is suspended, nor before there is something to dump. */
@@ -27,11 +34,11 @@ const scheduleOf = (o: Observed) => {
   return schedule === undefined || rests ? undefined : { schedule, timeZone }
 }
 
-/** The time of the schedule that has come, and for which no Job has been started. */
+/** The time of the schedule that has come, and for which no Job has begun. */
 const dueTime = (o: Observed, now: Date): string | undefined => {
   const noted = o.mysql.status?.backup?.nextRun
   if (noted === undefined || !scheduleOf(o) || Date.parse(noted) > now.getTime()) return undefined
-  const started = Date.parse(ownDump(o)?.scheduledFor ?? '')
+  const started = Date.parse(begunDump(o)?.scheduledFor ?? '')
   return started >= Date.parse(noted) ? undefined : noted
 }
 
@@ -48,7 +55,7 @@ export const nextDump = (o: Observed, now: Date): string | undefined => {
 
 const newRequest = (o: Observed): string | undefined => {
   const wanted = o.mysql.metadata.annotations?.[annotations.backupRequestedAt]
-  const handled = [o.mysql.status?.lastHandledBackupAt, ownDump(o)?.requestedBy]
+  const handled = [o.mysql.status?.lastHandledBackupAt, begunDump(o)?.requestedBy]
   return handled.includes(wanted) ? undefined : wanted
 }
 

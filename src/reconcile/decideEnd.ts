@@ -35,7 +35,9 @@ export const mayHaveData = (o: Observed): boolean => {
 
 const neverOpened = (o: Observed): boolean => {
   const neverStarted = o.workload?.metadata.generation === 1 && o.pod !== undefined && !o.pod.everStarted
-  return neverStarted && o.restore !== undefined && own(o, o.restore) && o.restore.state !== 'succeeded'
+  // One that is being removed may have succeeded before.
+  const notSucceeded = o.restore?.state === 'running' || o.restore?.state === 'failed'
+  return neverStarted && notSucceeded && o.restore !== undefined && own(o, o.restore)
 }
 
 /** The mark of a former resource of this name says nothing about this one. */

@@ -1,5 +1,5 @@
 /** What to do about passwords: which hashes are in force, which shall be, when the ones before end, when to compare. Pure. */
-import { type Account, accounts, annotations } from '../api/names.ts'
+import { type Account, accounts, annotations, isCredentialName } from '../api/names.ts'
 import type { MySQLStatus } from '../api/schema.ts'
 import type { CredentialNames } from '../desired/jobs/job.ts'
 import { passwordResult } from '../desired/results.ts'
@@ -65,13 +65,18 @@ const recounted = (o: Observed, noted: InForce | undefined): InForce | undefined
     ? noted
     : { ...noted, oldPasswordUntil: later(noted.changedAt, graceMs(o)) }
 
-/** What the server has: the status says so, unless a Job succeeded since it was written. */
+/**
+ * What the server has: the status says so, unless a Job succeeded since it was written. A name that is not of a hash Secret
+ * of this MySQL was not written by the operator: who may write a status must not have any Secret mounted.
+ */
 export const credentialsInForce = (o: Observed): Credentials['inForce'] => {
+  const isOwn = (account: Account, { secretName }: InForce) =>
+    isCredentialName(secretName, o.mysql.metadata.name, account)
   const jobs = [o.restore, o.password].filter((job) => isCurrent(o, job) && job.state === 'succeeded')
   const found = accounts.map((account) => {
     const noted = recounted(o, o.mysql.status?.credentials?.[account])
     const inForce = jobs.reduce((before, job) => (job ? after(o, job, account, before) : before), noted)
-    return inForce ? { [account]: inForce } : {}
+    return inForce && isOwn(account, inForce) ? { [account]: inForce } : {}
   })
   return Object.assign({}, ...found)
 }

@@ -5,7 +5,7 @@ import { names } from '../api/names.ts'
 import type { MySQLStatus } from '../api/schema.ts'
 import { type BackupResult, backupResult } from '../desired/results.ts'
 import { backupStatus, isMade, madeFinding } from './backupStatus.ts'
-import type { EndPlan } from './decideEnd.ts'
+import { type EndPlan, needsDump } from './decideEnd.ts'
 import { jobProblem } from './jobs.ts'
 import type { Observed } from './observe.ts'
 import { statusWith } from './status.ts'
@@ -23,6 +23,12 @@ const stuckFinding = ({ mysql }: Observed, why: string): Finding =>
     'Stuck',
     `The last dump cannot run: ${why}. Correct it. ${wayOut(mysql)}`,
   )
+
+/** With the dump made, or none wanted, there is nothing to let go of. */
+const haltedFinding = (o: Observed, why: string): Finding =>
+  needsDump(o)
+    ? stuckFinding(o, why)
+    : finding('DeletionBlocked', 'True', 'Stuck', `Something cannot be removed: ${why}. Correct it.`)
 
 /** While another try is under way nothing is better yet: what was said before stays. */
 const saidBefore = ({ mysql }: Observed): Finding | undefined => {
@@ -63,6 +69,17 @@ const backedUpFinding = (
     : undefined
 }
 
+/** What the removal waits for: a pod on a lost node, or a claim that something else holds, would keep it for ever. */
+const removing = ({ mysql, workload, pod, dataClaim }: Observed): string => {
+  const { name } = mysql.metadata
+  const left = [
+    workload && `StatefulSet ${names.workload(name)}`,
+    pod && `pod ${names.workload(name)}-0`,
+    dataClaim?.metadata.deletionTimestamp && `claim ${names.data(name)}`,
+  ].filter(Boolean)
+  return left.length === 0 ? 'Removing the database.' : `Removing the database: ${left.join(', ')} to go.`
+}
+
 /** The status during the end, for the step that is about to be taken. */
 export const endStatus = (o: Observed, plan: EndPlan, now: Date): MySQLStatus => {
   const isLast = o.backup?.state === 'succeeded' && o.backup.isLastDump
@@ -72,13 +89,13 @@ export const endStatus = (o: Observed, plan: EndPlan, now: Date): MySQLStatus =>
   const backedUp = backedUpFinding(o, plan, result)
   const ready = finding('Ready', 'False', 'Deleting', 'The resource is being deleted.')
   const findings = [ready, backedUp, blocked].filter((found) => found !== undefined)
-  const message = (blocked ?? backedUp)?.message ?? 'Removing the database.'
+  const message = (blocked ?? (plan.do === 'remove' ? undefined : backedUp))?.message ?? removing(o)
   return statusWith(o.mysql, findings, message, backupStatus(o, now), now)
 }
 
 /** The status of a deletion that came to a halt because something could not be made or removed. */
 export const blockedStatus = (o: Observed, why: string, now: Date): MySQLStatus => {
-  const blocked = stuckFinding(o, why)
+  const blocked = haltedFinding(o, why)
   const ready = finding('Ready', 'False', 'Deleting', 'The resource is being deleted.')
   return statusWith(o.mysql, [ready, blocked], blocked.message, {}, now)
 }

@@ -4,6 +4,7 @@ import { withDefaults } from '../api/defaults.ts'
 import { fromKey, type MySQL as MySQLResource } from '../api/mysql.ts'
 import { accounts, finalizer } from '../api/names.ts'
 import { summary, violations } from '../api/rules.ts'
+import { UnusableSecret } from '../desired/secrets.ts'
 import { NameTaken } from '../kube/apply.ts'
 import { ApiError } from '../kube/errors.ts'
 import { MySQL } from '../kube/kinds.ts'
@@ -50,8 +51,11 @@ export const reconcile = async (
     return deleting ? soon(await finalize(run)) : await live(run)
   } catch (error) {
     const why = reasonFor(error)
-    if (why)
-      await writeStatus(run, deleting ? blocked(run, why.message) : broken(run, why.reason, why.message))
+    if (why) {
+      const status = deleting ? blocked(run, why.message) : broken(run, why.reason, why.message)
+      // The first failure is the one to be told of.
+      await writeStatus(run, status).catch((second) => log.warn({ err: second }, 'cannot write the status'))
+    }
     throw error
   }
 }
@@ -80,7 +84,7 @@ const live = async (run: Run): Promise<Outcome> => {
   const using = withImage(run, imageInUse(observe(run.caches, run.mysql)))
   const ensured = await ensureObjects(using)
   if (typeof ensured === 'object') {
-    await writeStatus(run, broken(run, 'Error', isGoing(ensured.going)))
+    await writeStatus(run, broken(run, 'Error', goingMessage(ensured.going)))
     return soon(waitingEveryMs)
   }
   const seen = observe(run.caches, run.mysql)
@@ -123,13 +127,17 @@ const nextLook = (run: Run, plan: Plan, { wanted }: Credentials, more: number[])
   return looks.length === 0 ? undefined : Math.min(...looks)
 }
 
-const isGoing = (claim: string) =>
+const goingMessage = (claim: string) =>
   `claim ${claim} is being deleted and cannot be used: it is made anew when it is gone, which a pod may hold up`
+
+/** Not what passes by itself, but also 500: a webhook of somebody's that is away is told so. */
+const refusals = [400, 403, 413, 422, 500]
 
 /** A failure that a person has to know of; what passes by itself is only logged by the queue. */
 const reasonFor = (error: unknown): { reason: 'NameTaken' | 'Error'; message: string } | undefined => {
   if (error instanceof NameTaken) return { reason: 'NameTaken', message: error.message }
-  if (error instanceof ApiError && [403, 422].includes(error.code)) {
+  if (error instanceof UnusableSecret) return { reason: 'Error', message: error.message }
+  if (error instanceof ApiError && refusals.includes(error.code)) {
     return { reason: 'Error', message: `The API server refused: ${error.message}` }
   }
   return undefined

@@ -6,6 +6,7 @@ import { annotations, names } from '../api/names.ts'
 import type { MySQLStatus } from '../api/schema.ts'
 import { backedUpFinding, backupStatus } from './backupStatus.ts'
 import { credentialsFinding, waits } from './credentialsFinding.ts'
+import { ownDump } from './decideBackup.ts'
 import type { Credentials } from './decidePasswords.ts'
 import { jobProblem } from './jobs.ts'
 import { claimMarks, type Observed } from './observe.ts'
@@ -71,16 +72,17 @@ const readyFinding = (o: Observed, c: Credentials): Finding => {
 const isImageProblem = (stuck: string) => /Image/.test(stuck.slice(0, stuck.indexOf(':')))
 
 const degradedFinding = (o: Observed): Finding => {
-  const stuck = o.pod?.stuck ?? o.restore?.stuck ?? o.password?.stuck
+  const stuck = o.pod?.stuck ?? o.restore?.stuck ?? o.password?.stuck ?? ownDump(o)?.stuck
   if (stuck === undefined) return finding('Degraded', 'False', 'Fine', 'Nothing is wrong.')
   return isImageProblem(stuck)
     ? finding('Degraded', 'True', 'ImageError', `${stuck}. Correct spec.image, or what it is pulled with.`)
-    : finding('Degraded', 'True', 'Error', `${stuck}. See the log of the pod.`)
+    : finding('Degraded', 'True', 'Error', `${stuck}. See \`kubectl describe pod\`, then its log.`)
 }
 
 const progressingFinding = (ready: Finding, credentials: Finding): Finding => {
   if (ready.reason === 'Waiting') return finding('Progressing', 'False', 'Waiting', ready.message)
-  if (credentials.reason === 'Drifted') return finding('Progressing', 'False', 'Waiting', credentials.message)
+  if (['Drifted', 'Waiting'].includes(credentials.reason))
+    return finding('Progressing', 'False', 'Waiting', credentials.message)
   return ready.status === 'True' && credentials.status === 'True'
     ? finding('Progressing', 'False', 'Settled', 'Everything is as the spec says.')
     : finding('Progressing', 'True', 'Working', ready.status === 'True' ? credentials.message : ready.message)

@@ -30,7 +30,7 @@ const change = (
 const restoreReport = (from: string | null) =>
   JSON.stringify({ version: '9.7.4', from, tables: 1, skippedAccounts: [], already: false })
 const changing = (facts: Partial<Parameters<typeof job>[0]>) =>
-  job({ uid: 'job-2', credentials: { root: 'shop-root-b' }, ...facts })
+  job({ uid: 'job-2', credentials: { root: 'shop-root-bbbbbbbbbb' }, ...facts })
 
 const cases: Record<string, { o?: Partial<Observed>; wanted?: Credentials['wanted']; plan: Plan }> = {
   'everything as it should be: nothing to do': { plan: { do: 'wait' } },
@@ -44,12 +44,12 @@ const cases: Record<string, { o?: Partial<Observed>; wanted?: Credentials['wante
   },
   'a new database: restore as soon as the passwords are known, before the server is up': {
     o: fresh,
-    plan: { do: 'restore', credentials: { root: 'shop-root-a' } },
+    plan: { do: 'restore', credentials: { root: 'shop-root-aaaaaaaaaa' } },
   },
   'a new database with an account: restore with both passwords': {
     o: fresh,
-    wanted: wanted('shop-root-a', 'shop-user-a'),
-    plan: { do: 'restore', credentials: { root: 'shop-root-a', user: 'shop-user-a' } },
+    wanted: wanted('shop-root-aaaaaaaaaa', 'shop-user-aaaaaaaaaa'),
+    plan: { do: 'restore', credentials: { root: 'shop-root-aaaaaaaaaa', user: 'shop-user-aaaaaaaaaa' } },
   },
   'a new database whose password is waited for: wait': { o: fresh, wanted: waiting, plan: { do: 'wait' } },
   'a restore that runs: wait': {
@@ -71,6 +71,10 @@ const cases: Record<string, { o?: Partial<Observed>; wanted?: Credentials['wante
   'a restore that succeeded: note what the database was made from': {
     o: { dataClaim: claim(), pod: undefined, restore: job({ report: restoreReport('dump.sql.gz') }) },
     plan: { do: 'markRestored', from: 'dump.sql.gz' },
+  },
+  'a restore that succeeded and whose report was lost: ask the database once more': {
+    o: { dataClaim: claim(), pod: undefined, restore: job({ report: undefined }) },
+    plan: { do: 'removeJob', job: 'restore', uid: 'job-1' },
   },
   'a restore that succeeded and whose report is not here yet: wait for it': {
     o: { dataClaim: claim(), pod: undefined, restore: job({ finishedAt: '2026-01-02T03:59:50Z' }) },
@@ -97,75 +101,78 @@ const cases: Record<string, { o?: Partial<Observed>; wanted?: Credentials['wante
     plan: { do: 'removeJob', job: 'restore', uid: 'job-1' },
   },
   'another password: change it': {
-    wanted: wanted('shop-root-b'),
-    plan: change({ root: 'shop-root-b' }),
+    wanted: wanted('shop-root-bbbbbbbbbb'),
+    plan: change({ root: 'shop-root-bbbbbbbbbb' }),
   },
   'a password for an account that had none: make it': {
-    wanted: wanted('shop-root-a', 'shop-user-a'),
-    plan: change({ user: 'shop-user-a' }),
+    wanted: wanted('shop-root-aaaaaaaaaa', 'shop-user-aaaaaaaaaa'),
+    plan: change({ user: 'shop-user-aaaaaaaaaa' }),
   },
   'a change that runs: wait': {
     o: { password: changing({ state: 'running' }) },
-    wanted: wanted('shop-root-b'),
+    wanted: wanted('shop-root-bbbbbbbbbb'),
     plan: { do: 'wait' },
   },
   'a change that cannot start, and a spec that was corrected since: out of the way with it': {
     o: { password: changing({ state: 'running', stuck: 'ErrImagePull: no', generation: 0 }) },
-    wanted: wanted('shop-root-b'),
+    wanted: wanted('shop-root-bbbbbbbbbb'),
     plan: { do: 'removeJob', job: 'password', uid: 'job-2', forget: [] },
   },
   'a change that succeeded: nothing more to change': {
     o: { password: changing({ finishedAt: '2026-01-02T03:50:00Z' }) },
-    wanted: wanted('shop-root-b'),
+    wanted: wanted('shop-root-bbbbbbbbbb'),
     plan: { do: 'wait' },
   },
   'a second change behind one that ended: the old Job goes first': {
     o: {
-      mysql: mysql({ status: { credentials: inForce('shop-root-a') } }),
+      mysql: mysql({ status: { credentials: inForce('shop-root-aaaaaaaaaa') } }),
       password: changing({ finishedAt: '2026-01-02T03:50:00Z' }),
     },
-    wanted: wanted('shop-root-c'),
-    plan: { do: 'removeJob', job: 'password', uid: 'job-2', forget: ['shop-root-a'] },
+    wanted: wanted('shop-root-cccccccccc'),
+    plan: { do: 'removeJob', job: 'password', uid: 'job-2', forget: ['shop-root-aaaaaaaaaa'] },
   },
   'a Job that is still going away: wait, never two of one name': {
     o: { password: changing({ state: 'deleting' }) },
-    wanted: wanted('shop-root-c'),
+    wanted: wanted('shop-root-cccccccccc'),
     plan: { do: 'wait' },
   },
   'a change that failed just now: wait before the same is tried again': {
     o: { password: changing({ state: 'failed', finishedAt: '2026-01-02T03:59:45Z' }) },
-    wanted: wanted('shop-root-b'),
+    wanted: wanted('shop-root-bbbbbbbbbb'),
     plan: { do: 'wait', forMs: 15_000 },
   },
   'a change that failed and is not wanted any more: replace it at once': {
     o: { password: changing({ state: 'failed', finishedAt: '2026-01-02T03:59:45Z' }) },
-    wanted: wanted('shop-root-c'),
-    plan: { do: 'removeJob', job: 'password', uid: 'job-2', forget: ['shop-root-b'] },
+    wanted: wanted('shop-root-cccccccccc'),
+    plan: { do: 'removeJob', job: 'password', uid: 'job-2', forget: ['shop-root-bbbbbbbbbb'] },
   },
   'a hash that is out of force: forget it': {
     o: {
-      mysql: mysql({ status: { credentials: inForce('shop-root-a') } }),
+      mysql: mysql({ status: { credentials: inForce('shop-root-aaaaaaaaaa') } }),
       password: changing({ finishedAt: '2026-01-02T03:50:00Z' }),
     },
-    wanted: wanted('shop-root-b'),
-    plan: { do: 'forgetCredentials', secretNames: ['shop-root-a'] },
+    wanted: wanted('shop-root-bbbbbbbbbb'),
+    plan: { do: 'forgetCredentials', secretNames: ['shop-root-aaaaaaaaaa'] },
   },
   'a claim taken over from a former resource, with accounts of unknown passwords: put ours in force': {
     o: { restore: undefined, mysql: mysql() },
-    plan: change({ root: 'shop-root-a' }),
+    plan: change({ root: 'shop-root-aaaaaaaaaa' }),
   },
   'an unready server does not keep a password from being asked for': {
     o: { pod: pod({ ready: false }) },
-    wanted: wanted('shop-root-b'),
-    plan: change({ root: 'shop-root-b' }),
+    wanted: wanted('shop-root-bbbbbbbbbb'),
+    plan: change({ root: 'shop-root-bbbbbbbbbb' }),
   },
 }
 
-test.each(Object.entries(cases))('%s', (_, { o: facts, wanted: want = wanted('shop-root-a'), plan }) => {
-  const o = observed(facts)
-  const credentials = { wanted: want, inForce: credentialsInForce(o) }
-  expect(decide(o, credentials, now)).toEqual(plan)
-})
+test.each(Object.entries(cases))(
+  '%s',
+  (_, { o: facts, wanted: want = wanted('shop-root-aaaaaaaaaa'), plan }) => {
+    const o = observed(facts)
+    const credentials = { wanted: want, inForce: credentialsInForce(o) }
+    expect(decide(o, credentials, now)).toEqual(plan)
+  },
+)
 
 test('a Job of a former resource of that name puts nothing in force', () => {
   const o = observed({ restore: job({ ownerUid: 'somebody', credentials: { root: 'x' } }) })
@@ -173,6 +180,10 @@ test('a Job of a former resource of that name puts nothing in force', () => {
 })
 
 test('an older Job does not undo what the status knows of a newer one', () => {
-  const status = { credentials: { root: { secretName: 'shop-root-b', changedAt: '2026-01-02T03:50:00Z' } } }
-  expect(credentialsInForce(observed({ mysql: mysql({ status }) })).root?.secretName).toBe('shop-root-b')
+  const status = {
+    credentials: { root: { secretName: 'shop-root-bbbbbbbbbb', changedAt: '2026-01-02T03:50:00Z' } },
+  }
+  expect(credentialsInForce(observed({ mysql: mysql({ status }) })).root?.secretName).toBe(
+    'shop-root-bbbbbbbbbb',
+  )
 })

@@ -71,6 +71,22 @@ const cases: Record<string, [Observed, unknown]> = {
     given({ noted }, { backup: job({ state: 'running', stuck: 'ErrImagePull: no', generation: 0 }) }),
     away,
   ],
+  'its own Job cannot start, and the spec was corrected since': [
+    given(
+      { noted },
+      {
+        backup: job({
+          state: 'running',
+          started: false,
+          stuck: 'ErrImagePull: no',
+          generation: 0,
+          scheduledFor: due,
+        }),
+      },
+    ),
+    away,
+  ],
+  'its own Job was removed before it had begun: once more when it is gone': [given({ noted }), start],
   'the Job is a former resource’s': [given({ noted }, { backup: job({ ownerUid: 'somebody' }) }), away],
   'the Job is about a claim that is gone': [given({ noted }, { backup: job({ claimUid: 'claim-0' }) }), away],
   'its Job was started, and the process ended before the status was written': [
@@ -105,6 +121,10 @@ describe('the next run', () => {
     'of a new resource is the next time': [given({}), ahead],
     'that is due stays until it is started': [given({ noted }), due],
     'that is due waits for the one before': [given({ noted }, { backup: job({ state: 'running' }) }), due],
+    'that is due stays while its Job has not begun': [
+      given({ noted }, { backup: job({ state: 'running', started: false, scheduledFor: due }) }),
+      due,
+    ],
     'follows the one that was started': [given({ noted }, { backup: job({ scheduledFor: due }) }), ahead],
     'of another schedule is that one’s': [
       given({ noted: { nextRun: '2026-01-02T04:15:00Z' }, backup: { schedule: '45 4 * * *' } }),

@@ -94,6 +94,10 @@ const cases: Record<string, { o?: Partial<Observed>; terminating?: boolean; plan
     o: { dataClaim: claim(), pod: neverStarted, restore: job({ state: 'running' }) },
     plan: { do: 'markEmpty' },
   },
+  'a restore that is being removed, and may have succeeded before: there may be data': {
+    o: { dataClaim: claim(), pod: neverStarted, restore: job({ state: 'deleting' }) },
+    plan: { do: 'waitForDump', stuck: undefined },
+  },
   'an image that never existed, when the proof is gone: go on removing': {
     o: { dataClaim: claim({ nothingToDump: mysql().metadata.uid }), pod: undefined, workload: undefined },
     plan: { do: 'remove' },

@@ -14,7 +14,7 @@ import { untilNextTurn } from '../../src/reconcile/turns.ts'
 import { mysql } from '../api/fixtures.ts'
 import { job, now, observed, pod } from './fixtures.ts'
 
-const wanted = (root = 'shop-root-b'): Credentials['wanted'] => ({
+const wanted = (root = 'shop-root-bbbbbbbbbb'): Credentials['wanted'] => ({
   root: { state: 'ready', secretName: root },
   user: { state: 'none' },
 })
@@ -23,7 +23,7 @@ const changedAt = '2026-01-02T03:50:00Z'
 const changed = (facts: Partial<JobFact> = {}) =>
   job({
     uid: 'job-2',
-    credentials: { root: 'shop-root-b' },
+    credentials: { root: 'shop-root-bbbbbbbbbb' },
     keepsOld: ['root'],
     finishedAt: changedAt,
     ...facts,
@@ -57,11 +57,15 @@ const credentialsOf = (o: Observed, want = wanted()): Credentials => ({
   inForce: credentialsInForce(o),
 })
 const noted = (until?: string) => ({
-  root: { secretName: 'shop-root-b', changedAt, ...(until === undefined ? {} : { oldPasswordUntil: until }) },
+  root: {
+    secretName: 'shop-root-bbbbbbbbbb',
+    changedAt,
+    ...(until === undefined ? {} : { oldPasswordUntil: until }),
+  },
 })
 const ends: Plan = {
   do: 'changePasswords',
-  credentials: { root: 'shop-root-b' },
+  credentials: { root: 'shop-root-bbbbbbbbbb' },
   keepOld: [],
   onlyCompare: false,
 }
@@ -104,14 +108,26 @@ describe('the password before', () => {
     ],
   ])('%s', (_, facts, expected) => {
     expect(until(facts)).toBe(expected)
-    expect(credentialsInForce(given(facts)).root).toMatchObject({ secretName: 'shop-root-b', changedAt })
+    expect(credentialsInForce(given(facts)).root).toMatchObject({
+      secretName: 'shop-root-bbbbbbbbbb',
+      changedAt,
+    })
   })
 })
 
 const uid = mysql().metadata.uid ?? ''
 const itsTurn = new Date(now.getTime() + untilNextTurn(uid, 0, now))
 const before = (time: Date, minutes: number) => new Date(time.getTime() - minutes * 60_000)
-const seen = (time: Date) => ({ root: { secretName: 'shop-root-b', changedAt: time.toISOString() } })
+const seen = (time: Date) => ({ root: { secretName: 'shop-root-bbbbbbbbbb', changedAt: time.toISOString() } })
+
+test('a Secret that is not a hash of this account is not believed to be in force, whoever wrote it', () => {
+  for (const secretName of ['somebody-elses', 'shop-user-bbbbbbbbbb', 'shop-root-not-hex', 'shop-root']) {
+    const credentials = { root: { secretName, changedAt, oldPasswordUntil: changedAt } }
+    expect(credentialsInForce(given({ credentials }))).toEqual({})
+    const o = given({ o: { password: changed({ credentials: { root: secretName } }) } })
+    expect(credentialsInForce(o)).toEqual({})
+  }
+})
 
 const cases: Record<string, Given & { want?: Credentials['wanted']; at?: Date; plan: Plan }> = {
   'a change with a grace period keeps the password before': {
@@ -131,8 +147,12 @@ const cases: Record<string, Given & { want?: Credentials['wanted']; at?: Date; p
   'one that is over when another account changes: one Job for both': {
     grace: 600,
     credentials: noted('x'),
-    want: { ...wanted(), user: { state: 'ready', secretName: 'shop-user-a' } },
-    plan: { ...ends, credentials: { root: 'shop-root-b', user: 'shop-user-a' }, keepOld: ['user'] },
+    want: { ...wanted(), user: { state: 'ready', secretName: 'shop-user-aaaaaaaaaa' } },
+    plan: {
+      ...ends,
+      credentials: { root: 'shop-root-bbbbbbbbbb', user: 'shop-user-aaaaaaaaaa' },
+      keepOld: ['user'],
+    },
   },
   'an end that failed just now: wait before it is tried again': {
     grace: 600,
@@ -199,7 +219,7 @@ const cases: Record<string, Given & { want?: Credentials['wanted']; at?: Date; p
   'a comparison that runs when a password changes: out of the way with it': {
     credentials: noted(),
     o: { password: changed({ onlyCompares: true, state: 'running' }) },
-    want: wanted('shop-root-c'),
+    want: wanted('shop-root-cccccccccc'),
     plan: away,
   },
 }
@@ -235,6 +255,13 @@ describe('what people read', () => {
     const facts = { grace: 600, credentials: noted('x'), o: { password: failed } }
     expect(says(facts)).toMatchObject({ status: 'False', reason: 'Failed' })
     expect(says(facts).message).toContain('the server is read-only')
+  })
+
+  test('that a password that was changed by hand could not be put back, although somebody asked', () => {
+    const failed = changed({ state: 'failed', report: '{"error":"the server is read-only"}' })
+    const facts = { credentials: noted(), reason: 'Drifted', o: { password: failed } }
+    expect(says(facts)).toMatchObject({ status: 'False', reason: 'Drifted' })
+    expect(says(facts).message).toMatch(/could not be put back.*the server is read-only.*Request a reconcile/)
   })
 
   test('that a password was changed by hand, until a Job finds otherwise', () => {

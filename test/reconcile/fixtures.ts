@@ -84,7 +84,7 @@ export const observed = (facts: Partial<Observed> & { mysql?: MySQL } = {}): Obs
   workload: workload(),
   pod: pod(),
   rolledOut: true,
-  restore: job({ credentials: { root: 'shop-root-a' } }),
+  restore: job({ credentials: { root: 'shop-root-aaaaaaaaaa' } }),
   password: undefined,
   backup: undefined,
   ...facts,

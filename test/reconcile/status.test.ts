@@ -5,8 +5,8 @@ import { statusOf } from '../../src/reconcile/status.ts'
 import { claim, job, now, observed, pod } from './fixtures.ts'
 
 const credentials: Credentials = {
-  wanted: { root: { state: 'ready', secretName: 'shop-root-a' }, user: { state: 'none' } },
-  inForce: { root: { secretName: 'shop-root-a', changedAt: '2026-01-02T03:06:00Z' } },
+  wanted: { root: { state: 'ready', secretName: 'shop-root-aaaaaaaaaa' }, user: { state: 'none' } },
+  inForce: { root: { secretName: 'shop-root-aaaaaaaaaa', changedAt: '2026-01-02T03:06:00Z' } },
 }
 const waiting: Credentials = {
   wanted: { root: { state: 'waiting', why: 'Secret x does not exist yet' }, user: { state: 'none' } },
@@ -57,4 +57,23 @@ test.each(Object.entries(cases))('%s', (_, { o, c = credentials, ready, message 
   const found = status.conditions?.find(({ type }) => type === 'Ready')
   expect(found).toMatchObject({ status: ready === 'Serving' ? 'True' : 'False', reason: ready })
   expect(status.message).toBe(message)
+})
+
+test('what keeps a dump from starting is told', () => {
+  const backup = job({ state: 'running', started: false, stuck: 'ImagePullBackOff: not found' })
+  const { conditions } = statusOf(observed({ backup }), credentials, now)
+  expect(conditions?.find(({ type }) => type === 'Degraded')).toMatchObject({
+    status: 'True',
+    reason: 'ImageError',
+    message: expect.stringContaining('not found'),
+  })
+})
+
+test('a Secret that a running database waits for is not something under way', () => {
+  const { conditions } = statusOf(observed(), waiting, now)
+  expect(conditions?.find(({ type }) => type === 'Progressing')).toMatchObject({
+    status: 'False',
+    reason: 'Waiting',
+    message: 'Secret x does not exist yet',
+  })
 })

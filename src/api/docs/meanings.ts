@@ -45,7 +45,8 @@ export const meanings: { readonly [T in ConditionType]: Meaning<T> } = {
       NameTaken: 'An object of a name that is needed exists and is not this resource’s.',
       Invalid: 'The resource breaks a rule. What runs goes on as it was.',
       ImageError: 'An image cannot be pulled or started.',
-      Error: 'The API server refused a write of the operator, for instance by a quota or a policy.',
+      Error:
+        'The API server refused a write of the operator, for instance by a quota or a policy, or a container cannot be made or ends again and again.',
     },
   },
   CredentialsReady: {
