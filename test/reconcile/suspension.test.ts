@@ -18,6 +18,13 @@ const nobody = {
   inForce: {},
 }
 const running = job({ state: 'running' })
+const restored = JSON.stringify({
+  version: '9.7.4',
+  from: null,
+  tables: 1,
+  skippedAccounts: [],
+  already: false,
+})
 const away = (which: string) => ({ do: 'removeJob', job: which, uid: 'job-1' })
 
 const cases: Record<string, [Partial<Observed>, { server: boolean; plan: unknown }]> = {
@@ -52,7 +59,7 @@ const cases: Record<string, [Partial<Observed>, { server: boolean; plan: unknown
     { server: false, plan: away('restore') },
   ],
   'a restore has just succeeded: what it was made from is noted all the same': [
-    { dataClaim: claim({ initialised: true }), restore: job() },
+    { dataClaim: claim({ initialised: true }), restore: job({ report: restored }) },
     { server: false, plan: { do: 'markRestored', from: 'none' } },
   ],
   'nothing was ever made: nothing is': [
