@@ -12,8 +12,10 @@ export type ConfigMapManifest = Live<V1ConfigMap>
 export const scriptNames = [
   'common.sh',
   'accounts.sh',
+  'definers.sh',
   'dumps.sh',
   'retention.sh',
+  'views.sh',
   'initialise.sh',
   'ready.sh',
   'restore.sh',

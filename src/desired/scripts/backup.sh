@@ -6,6 +6,7 @@
 . "${BASH_SOURCE[0]%/*}/accounts.sh"
 . "${BASH_SOURCE[0]%/*}/dumps.sh"
 . "${BASH_SOURCE[0]%/*}/retention.sh"
+. "${BASH_SOURCE[0]%/*}/views.sh"
 report_failures
 require_claim_uid
 require_instance
@@ -50,23 +51,6 @@ list_databases() {
 }
 
 quoted() { printf '`%s`' "${1//\`/\`\`}"; }
-
-# Adds the views that the server cannot read to `incomplete`, as schema.name: one of them would end the dump. They are
-# found by the questions that mysqldump asks.
-find_broken_views() {
-  local schema view name
-  ask "SELECT CONCAT(HEX(table_schema), ' ', HEX(table_name)) FROM information_schema.tables
-       WHERE table_type = 'VIEW' AND table_schema NOT IN ($SYSTEM_SCHEMAS) ORDER BY 1;"
-  while read -r schema view; do
-    [[ -n $view ]] || continue
-    from_hex schema "$schema"
-    from_hex view "$view"
-    name="$(quoted "$schema").$(quoted "$view")"
-    ! say "SHOW CREATE VIEW $name; SHOW FIELDS FROM $name;" | server >/dev/null 2>&1 || continue
-    incomplete+=("$schema.$view")
-    say "leaving out the broken view $schema.$view"
-  done <<<"$answer"
-}
 
 # Refuses stored programs that the client could read otherwise than the server when the dump is loaded: their authors could
 # have it run statements of theirs with the operator's rights. Their text is dumped as it was written, and the client
@@ -156,14 +140,24 @@ allow_writes() {
   say 'SET GLOBAL read_only = OFF;' | server || say 'the server may still refuse writes: SET GLOBAL read_only = OFF'
 }
 
-# SQL of `databases` without what is in `incomplete`, and the token, to stdout.
-dump() {
-  local view ignored=(--ignore-table=mysql_operator.instance)
-  for view in ${incomplete[@]+"${incomplete[@]}"}; do ignored+=("--ignore-table=$view"); done
+mysqldump_of() {
   mysqldump --defaults-file="$CLIENT_CNF" --host="$SERVER" --port=3306 --protocol=TCP \
     --default-character-set=utf8mb4 --max-allowed-packet=1G --single-transaction --quick \
-    --routines --events --triggers --hex-blob --set-gtid-purged=OFF --no-tablespaces \
-    "${ignored[@]}" --databases -- "${databases[@]}" mysql_operator
+    --hex-blob --set-gtid-purged=OFF --no-tablespaces "$@"
+}
+
+# SQL of `databases` without what is in `incomplete`, and the token, to stdout. mysqldump makes views in the order of their
+# names, on placeholders of those to come, and no server takes a CHECK OPTION on a placeholder. So there the option is left
+# out, and those views come once more at the end, when what they are made of is there.
+dump() {
+  local i view ignored=(--ignore-table=mysql_operator.instance)
+  for view in ${incomplete[@]+"${incomplete[@]}"}; do ignored+=("--ignore-table=$view"); done
+  mysqldump_of --routines --events --triggers "${ignored[@]}" --databases -- "${databases[@]}" mysql_operator |
+    without_check_options || return
+  for ((i = 0; i < ${#checked[@]}; i += 2)); do
+    say "USE $(quoted "${checked[i]}");"
+    mysqldump_of -- "${checked[i]}" "${checked[i + 1]}" || return
+  done
 }
 
 # check FILE: reads it back as a whole; what cannot be read now could not be restored either.
@@ -218,6 +212,7 @@ write_token
 incomplete=()
 list_databases
 find_broken_views
+list_checked_views
 count_program_changes
 refuse_ambiguous_programs
 ask "$COUNT_TABLES"

@@ -3,6 +3,7 @@
 # mark, last. Until then everything is done again from the start, whenever it was killed.
 . "${BASH_SOURCE[0]%/*}/common.sh"
 . "${BASH_SOURCE[0]%/*}/accounts.sh"
+. "${BASH_SOURCE[0]%/*}/definers.sh"
 . "${BASH_SOURCE[0]%/*}/dumps.sh"
 report_failures
 require_claim_uid
@@ -87,8 +88,11 @@ take_lock() {
   [[ $got == 1 ]] || die 'another restore is at work: this one will be tried again'
 }
 
-# What an earlier run left half done.
-drop_schemas() {
+# What an earlier run left half done, accounts too: some may only have stood in for others.
+clear() {
+  ask "SELECT CONCAT('DROP USER ', QUOTE(user), '@', QUOTE(host), ';') FROM mysql.user
+       WHERE NOT (user = 'mysql_operator' OR user LIKE 'mysql.%' OR (user = 'root' AND host = 'localhost'));"
+  ask "$NOT_LOGGED $answer"
   ask "SELECT CONCAT('DROP DATABASE \`', REPLACE(schema_name, '\`', '\`\`'), '\`;')
        FROM information_schema.schemata WHERE schema_name NOT IN ($SYSTEM_SCHEMAS);"
   ask "$NOT_LOGGED $answer"
@@ -162,10 +166,12 @@ case $RESTORE_FROM in
   latest) choose ;;
   *) choose_named ;;
 esac
-drop_schemas
+clear
 if [[ -n $dump ]]; then
   say "loading $dump"
+  make_stand_ins "$dump"
   load "$dump"
+  remove_stand_ins
   load_accounts
 fi
 ask "$NOT_LOGGED CREATE DATABASE IF NOT EXISTS \`$DATABASE\`;"

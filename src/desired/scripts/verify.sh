@@ -3,6 +3,7 @@
 # came of it. A dump that does not pass is kept and marked, so that `latest` passes it over. Exit code 3 says that; any
 # other failure says nothing about the dump.
 . "${BASH_SOURCE[0]%/*}/common.sh"
+. "${BASH_SOURCE[0]%/*}/definers.sh"
 . "${BASH_SOURCE[0]%/*}/dumps.sh"
 report_failures
 require_instance
@@ -147,6 +148,7 @@ read_record
 sum_of "$BACKUPS/$file" || die "$file cannot be read: look at the claim of the backups"
 [[ $sum == "$(field sha256 "$record")" ]] || bad 'its sha256 is not the one in its .json: it was changed or damaged since it was written'
 start_server
+make_stand_ins "$file"
 load
 ask "$COUNT_TABLES"
 tables=$answer
