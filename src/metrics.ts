@@ -48,6 +48,17 @@ const ofDumps: [name: string, help: string, read: (backup: Backup) => number | u
     'How long making the last good dump of a MySQL took.',
     ({ duration }) => duration,
   ],
+  [
+    'backup_last_verified_timestamp_seconds',
+    'When a dump of a MySQL was last found good by a verification, Unix time.',
+    ({ verifiedAt }) => unixOf(verifiedAt),
+  ],
+  [
+    'backup_verified',
+    'What the latest verification found the dump of a MySQL to be: 1 good, 0 bad; missing if it failed itself.',
+    ({ verification }) =>
+      verification ? { Good: 1, Bad: 0, Unknown: undefined }[verification.result] : undefined,
+  ],
   ['backup_last_size_bytes', 'Size of the last good dump of a MySQL.', ({ bytes }) => bytes],
   [
     'backup_next_run_timestamp_seconds',

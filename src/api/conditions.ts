@@ -20,6 +20,7 @@ export const reasons = {
   Restored: ['FromBackup', 'NoBackup', 'Pending', 'Failed', 'NotWanted'],
   BackedUp: ['Succeeded', 'BackupIncomplete', 'Failed', 'Running', 'Pending'],
   UpgradeBlocked: ['BackupFailed', 'Stuck'],
+  BackupVerified: ['Verified', 'Bad', 'Failed', 'Waiting', 'Running', 'Pending'],
   DeletionBlocked: ['BackupFailed', 'Stuck'],
 } as const
 

@@ -32,6 +32,7 @@ const columns = [
   { name: 'Storage', type: 'string', jsonPath: '.spec.storage_size' },
   { name: 'Last backup', type: 'date', jsonPath: '.status.backup.lastSuccess' },
   { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+  { name: 'Verified', type: 'date', jsonPath: '.status.backup.verifiedAt', priority: 1 },
   { name: 'Image', type: 'string', jsonPath: '.spec.image', priority: 1 },
 ]
 

@@ -55,6 +55,8 @@ export const annotations = {
   beforeUpgradeTo: `${group}/before-upgrade-to`,
   /** On a dump's Job: it is the last one, after which the server takes no writes. */
   lastDump: `${group}/last-dump`,
+  /** On a verification's Job: the file name of the dump that it is about. */
+  verifies: `${group}/verifies`,
   /** Ask for a dump now: any new value; mirrored to status.lastHandledBackupAt when one was started. */
   backupRequestedAt: `backup.${group}/requestedAt`,
   /** Ask for a reconcile now; mirrored to status.lastHandledReconcileAt. */

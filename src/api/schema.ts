@@ -199,6 +199,14 @@ export const specSchema = {
           description:
             'How many dumps of this resource are kept. Older ones go after a dump succeeded. Those of a former resource of this name are neither counted nor removed.',
         },
+        verifyEvery: {
+          type: 'integer',
+          minimum: 0,
+          maximum: 1000,
+          default: 7,
+          description:
+            'Which dumps are proven by restoring them into a throw-away server: the first, and after that each n-th. 1: each; 0: none.',
+        },
         suspended: {
           type: 'boolean',
           default: false,
@@ -217,7 +225,7 @@ export const specSchema = {
           maximum: 604800,
           default: 21600,
           description:
-            'How long making a dump may take, the last one as well, in seconds. Then it has failed.',
+            'How long making a dump may take, the last one as well, and verifying one, in seconds. Then it has failed.',
         },
       },
     },
@@ -294,6 +302,25 @@ export const statusSchema = {
         duration: { type: 'integer', description: 'How long it took, in seconds.' },
         lastRun: time('When the latest run that has come to its end began, whatever came of it.'),
         failures: { type: 'integer', description: 'Runs that failed since the resource was made.' },
+        verifiedAt: time('When a dump was last found good by a verification.'),
+        verification: {
+          type: 'object',
+          description: 'The latest verification that has come to its end.',
+          required: ['startedAt', 'file', 'result'],
+          properties: {
+            startedAt: time('When it began.'),
+            file: { type: 'string', description: 'File name of the dump.' },
+            result: {
+              type: 'string',
+              enum: ['Good', 'Bad', 'Unknown'],
+              description: 'What came of it; Unknown: it failed itself.',
+            },
+          },
+        },
+        sinceVerified: {
+          type: 'integer',
+          description: 'Dumps made since the one that was last found good or bad.',
+        },
         nextRun: time(
           'When the schedule wants a dump next; in the past while that dump waits for the one before.',
         ),

@@ -4,6 +4,7 @@ import { type BackupCause, backupJob } from '../desired/jobs/backup.ts'
 import type { CredentialNames } from '../desired/jobs/job.ts'
 import { type PasswordJobInputs, passwordJob } from '../desired/jobs/password.ts'
 import { restoreJob } from '../desired/jobs/restore.ts'
+import { verifyJob } from '../desired/jobs/verify.ts'
 import { isOurs, NameTaken } from '../kube/apply.ts'
 import { Job, PersistentVolumeClaim } from '../kube/kinds.ts'
 import { at, type Run } from './context.ts'
@@ -38,10 +39,11 @@ export const createJob = async (run: Run, job: Job): Promise<void> => {
   run.log.info({ job: job.metadata.name }, 'started a Job')
 }
 
-const jobNames = {
+export const jobNames = {
   restore: names.restoreJob,
   password: names.passwordJob,
   backup: names.backupJob,
+  verify: names.verifyJob,
 } as const
 
 /** In the foreground, so that it is gone only when its pods are: two dumps or restores never run at once. */
@@ -80,6 +82,8 @@ export const act = async (run: Run, o: Observed, plan: Plan): Promise<void> => {
       return startRestore(run, o, plan.credentials)
     case 'backup':
       return startBackup(run, o, plan.cause)
+    case 'verify':
+      return createJob(run, verifyJob(run.mysql, { dump: plan.dump }))
     case 'changePasswords':
       return startPasswordChange(run, o, plan)
     case 'removeJob':

@@ -6,6 +6,7 @@ import { type BackupResult, backupResult } from '../desired/results.ts'
 import { begunDump, isNoted, nextDump, ownDump } from './decideBackup.ts'
 import { isUnread, type JobFact, jobProblem } from './jobs.ts'
 import type { Observed } from './observe.ts'
+import { isFoundBad, withVerification } from './verifyStatus.ts'
 
 type BackupStatus = NonNullable<MySQLStatus['backup']>
 type MadeDump = BackupResult & { file: string }
@@ -44,7 +45,12 @@ const noted = (before: BackupStatus, outcome: ReturnType<typeof newOutcome>, now
   }
   const { file, bytes, tables } = outcome.made
   const lastSuccess = job.finishedAt ?? now.toISOString()
-  return { ...before, lastRun: job.startedAt, lastSuccess, file, bytes, tables, duration: secondsOf(job) }
+  const { sinceVerified } = before
+  return {
+    ...before,
+    ...{ lastRun: job.startedAt, lastSuccess, file, bytes, tables, duration: secondsOf(job) },
+    ...(sinceVerified === undefined ? {} : { sinceVerified: sinceVerified + 1 }),
+  }
 }
 
 /** `status.backup` and the request that is handled; `nextRun` only of a MySQL that is not being deleted. */
@@ -52,7 +58,7 @@ export const backupStatus = (o: Observed, now: Date): Partial<MySQLStatus> => {
   const { nextRun: _, ...before } = o.mysql.status?.backup ?? {}
   const nextRun = o.mysql.metadata.deletionTimestamp === undefined ? nextDump(o, now) : undefined
   const backup = {
-    ...noted(before, newOutcome(o, now), now),
+    ...withVerification(noted(before, newOutcome(o, now), now), o, now),
     ...(nextRun === undefined ? {} : { nextRun }),
   }
   const handled = begunDump(o)?.requestedBy
@@ -69,9 +75,10 @@ export const madeFinding = (what: string, { file, incomplete }: MadeDump): Findi
 }
 
 const failedFinding = (o: Observed, job: JobFact, why: string): Finding => {
-  const { file, lastSuccess } = o.mysql.status?.backup ?? {}
-  const good =
-    file === undefined ? 'There is no good one yet.' : `The last good one is ${file} of ${lastSuccess}.`
+  const before = o.mysql.status?.backup ?? {}
+  const { file, lastSuccess } = before
+  const last = isFoundBad(before) ? 'The one before, which was found bad,' : 'The last good one'
+  const good = file === undefined ? 'There is no good one yet.' : `${last} is ${file} of ${lastSuccess}.`
   return finding('BackedUp', 'False', 'Failed', `The dump begun at ${job.startedAt} failed: ${why}. ${good}`)
 }
 

@@ -7,6 +7,7 @@ import type { CredentialNames } from '../desired/jobs/job.ts'
 import { restoreResult } from '../desired/results.ts'
 import { decideBackup, type StartBackup } from './decideBackup.ts'
 import { type Credentials, outdated, type PasswordPlan, passwords } from './decidePasswords.ts'
+import { decideVerify, makeWay, type VerifyPlan } from './decideVerify.ts'
 import { isHopeless, isUnread, type JobFact, overdue, replace } from './jobs.ts'
 import { claimMarks, isCurrent, type Observed } from './observe.ts'
 import { decideSuspended } from './suspension.ts'
@@ -23,6 +24,7 @@ export type Plan =
   | { do: 'removeJob'; job: 'restore' | 'backup'; uid: string }
   | StartBackup
   | UpgradePlan
+  | VerifyPlan
   | PasswordPlan
 
 const initialised = (o: Observed): Plan | undefined =>
@@ -58,6 +60,11 @@ const madeFrom = (o: Observed, now: Date): Plan | undefined => {
   // Asked once more, the database itself says what it was made from: nothing is restored twice.
   return from === undefined ? replace(o.restore, 'restore') : { do: 'markRestored', from }
 }
+/** A verification may keep the backup volume on another node than that of the restore. */
+const freed = (o: Observed): Plan | undefined =>
+  o.verify && o.dataClaim && claimMarks(o.dataClaim).restoredFrom === undefined
+    ? replace(o.verify, 'verify')
+    : undefined
 
 const restored = (o: Observed, c: Credentials, now: Date): Plan | undefined => {
   // Made a moment ago, and not in the cache yet: every Job is made for one claim and no other.
@@ -72,14 +79,22 @@ const restored = (o: Observed, c: Credentials, now: Date): Plan | undefined => {
   return forMs > 0 ? { do: 'wait', forMs } : replace(o.restore, 'restore')
 }
 
+const dump = (o: Observed, now: Date): Plan | undefined => {
+  const plan = decideBackup(o, now)
+  const first = plan && makeWay(o)
+  return first === 'wait' ? undefined : (first ?? plan)
+}
+
 /** The next step. */
 export const decide = (o: Observed, c: Credentials, now: Date): Plan =>
   initialised(o) ??
   madeFrom(o, now) ??
   decideSuspended(o) ??
+  freed(o) ??
   restored(o, c, now) ??
   decideUpgrade(o) ??
   // Before the passwords: a change that fails for days must not keep the dumps waiting, and no dump keeps a change waiting.
-  decideBackup(o, now) ??
+  dump(o, now) ??
   passwords(o, c, now) ??
-  outdated(o, c) ?? { do: 'wait' }
+  outdated(o, c) ??
+  decideVerify(o, now) ?? { do: 'wait' }

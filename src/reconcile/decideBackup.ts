@@ -73,6 +73,12 @@ const causeOf = (o: Observed, now: Date): BackupCause | undefined => {
 export const isNoted = (o: Observed, job: JobFact): boolean =>
   o.mysql.status?.backup?.lastRun === job.startedAt
 
+/** A run has ended that the status does not know of. */
+export const isDumpNews = (o: Observed): boolean => {
+  const own = ownDump(o)
+  return own !== undefined && own.state !== 'running' && !isNoted(o, own)
+}
+
 /** One run at a time, and none is forgotten: what is owed is started when the run before has ended and is noted. */
 export const decideBackup = (
   o: Observed,
@@ -84,8 +90,7 @@ export const decideBackup = (
   if (o.backup.state === 'deleting') return undefined
   const own = ownDump(o)
   const isAtWork = own?.state === 'running' && !isHopeless(o.mysql, own)
-  const isNews = own !== undefined && own.state !== 'running' && !isNoted(o, own)
-  return isAtWork || isNews ? undefined : { do: 'removeJob', job: 'backup', uid: o.backup.uid }
+  return isAtWork || isDumpNews(o) ? undefined : { do: 'removeJob', job: 'backup', uid: o.backup.uid }
 }
 
 /** A timer may not be longer than 24 days, and clocks are set: the time is looked at now and then. */

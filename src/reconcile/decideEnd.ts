@@ -11,7 +11,7 @@ export type EndPlan =
   /** A dump needs a server: make what somebody removed, and start what is suspended. */
   | { do: 'startServer' }
   | { do: 'dump' }
-  | { do: 'removeJob'; job: 'restore' | 'backup'; uid: string }
+  | { do: 'removeJob'; job: 'restore' | 'verify' | 'backup'; uid: string }
   | { do: 'waitForDump'; stuck: string | undefined }
   | { do: 'retryLater'; forMs: number }
   | { do: 'remove' }
@@ -63,10 +63,17 @@ const isDumped = (o: Observed): boolean => {
   )
 }
 
-/** A restore that goes on while the dump is made would open the database behind its back. */
-const endRestore = ({ restore }: Observed): EndPlan | undefined => {
-  if (restore?.state === 'running') return { do: 'removeJob', job: 'restore', uid: restore.uid }
-  return restore?.state === 'deleting' ? { do: 'waitForDump', stuck: undefined } : undefined
+/**
+ * A restore that goes on while the dump is made would open the database behind its back, and a verification may have the
+ * backup volume on another node.
+ */
+const endOthers = (o: Observed): EndPlan | undefined => {
+  for (const job of ['restore', 'verify'] as const) {
+    const found = o[job]
+    if (found?.state === 'running') return { do: 'removeJob', job, uid: found.uid }
+    if (found?.state === 'deleting') return { do: 'waitForDump', stuck: undefined }
+  }
+  return undefined
 }
 
 /** It says that it succeeded and has nothing to show for it: it was not this operator's, or its pod was removed. */
@@ -108,5 +115,5 @@ export const decideEnd = (o: Observed, namespaceTerminating: boolean, now: Date)
   if (namespaceTerminating) return { do: 'release' }
   if (!needsDump(o)) return { do: 'remove' }
   if (!mayHaveData(o)) return { do: !o.dataClaim || isMarkedEmpty(o) ? 'remove' : 'markEmpty' }
-  return endRestore(o) ?? dump(o, now)
+  return endOthers(o) ?? dump(o, now)
 }

@@ -17,7 +17,7 @@ import {
   Service,
   StatefulSet,
 } from '../kube/kinds.ts'
-import { createJob, markClaim, removeJob } from './act.ts'
+import { createJob, jobNames, markClaim, removeJob } from './act.ts'
 import { at, type Run, withImage } from './context.ts'
 import { decideEnd, type EndPlan, needsDump } from './decideEnd.ts'
 import { endStatus } from './endStatus.ts'
@@ -59,7 +59,8 @@ const removeClaim = async (run: Run): Promise<boolean> => {
 /** Everything but the backup claim; true when nothing of it is left. The last dump's Job goes last: it is the proof. */
 const removeAll = async (run: Run, o: Observed): Promise<boolean> => {
   const { name } = run.mysql.metadata
-  for (const job of [names.restoreJob(name), names.passwordJob(name)]) await removeOwn(run, Job, job)
+  for (const job of [names.restoreJob(name), names.passwordJob(name), names.verifyJob(name)])
+    await removeOwn(run, Job, job)
   const workload = await removeOwn(run, StatefulSet, names.workload(name))
   if (workload || o.pod) return false
   await removeOwn(run, Service, names.service(name))
@@ -116,7 +117,6 @@ const mendServer = async (run: Run, o: Observed): Promise<void> => {
 
 const carryOut = async (run: Run, o: Observed, plan: EndPlan): Promise<number | undefined> => {
   const claimUid = o.dataClaim?.metadata.uid ?? ''
-  const jobName = names.backupJob(run.mysql.metadata.name)
   switch (plan.do) {
     case 'release':
       await release(run)
@@ -131,11 +131,7 @@ const carryOut = async (run: Run, o: Observed, plan: EndPlan): Promise<number | 
       await ensureObjects(run)
       return undefined
     case 'removeJob':
-      await removeJob(
-        run,
-        plan.job === 'backup' ? jobName : names.restoreJob(run.mysql.metadata.name),
-        plan.uid,
-      )
+      await removeJob(run, jobNames[plan.job](run.mysql.metadata.name), plan.uid)
       return undefined
     case 'waitForDump':
       await mendServer(run, o)

@@ -26,6 +26,8 @@ export interface JobFact {
   requestedBy: string | undefined
   /** Of a dump: the image before whose start it was made. */
   beforeUpgradeTo: string | undefined
+  /** Of a verification: the dump that it is about. */
+  verifies: string | undefined
   /** A dump after which the server takes no writes, made at the deletion. */
   isLastDump: boolean
   startedAt: string
@@ -131,6 +133,7 @@ export const jobFact = (job: Job | undefined, pods: readonly Pod[]): JobFact | u
     scheduledFor: job.metadata.annotations?.[annotations.scheduledFor],
     requestedBy: job.metadata.annotations?.[annotations.requestedBy],
     beforeUpgradeTo: job.metadata.annotations?.[annotations.beforeUpgradeTo],
+    verifies: job.metadata.annotations?.[annotations.verifies],
     isLastDump: job.metadata.annotations?.[annotations.lastDump] !== undefined,
     startedAt: job.metadata.creationTimestamp ?? '',
     finishedAt: (complete ?? failed)?.lastTransitionTime,

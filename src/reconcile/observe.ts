@@ -16,6 +16,7 @@ export interface Observed {
   restore: JobFact | undefined
   password: JobFact | undefined
   backup: JobFact | undefined
+  verify: JobFact | undefined
 }
 
 export interface PodFact {
@@ -70,6 +71,7 @@ export const observe = (caches: Caches, mysql: MySQL): Observed => {
     restore: job(names.restoreJob(name)),
     password: job(names.passwordJob(name)),
     backup: job(names.backupJob(name)),
+    verify: job(names.verifyJob(name)),
   }
 }
 

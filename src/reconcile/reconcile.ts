@@ -14,6 +14,7 @@ import { mustBeReadAgain, wantedCredential } from './credentials.ts'
 import { decide, type Plan } from './decide.ts'
 import { nextBackupLook } from './decideBackup.ts'
 import { type Credentials, credentialsInForce, nextPasswordLook } from './decidePasswords.ts'
+import { nextVerifyLook } from './decideVerify.ts'
 import { blockedStatus } from './endStatus.ts'
 import { finalize } from './finalize.ts'
 import { ensureObjects } from './objects.ts'
@@ -96,6 +97,7 @@ const live = async (run: Run): Promise<Outcome> => {
   const next = nextLook(run, plan, credentials, [
     ...(run.mysql.spec.suspended ? [] : nextPasswordLook(o, credentials, run.now())),
     ...nextBackupLook(o, run.now()),
+    ...nextVerifyLook(o, run.now()),
   ])
   await writeStatus(run, statusOf(o, credentials, run.now()), next)
   return soon(next)

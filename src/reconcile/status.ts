@@ -12,6 +12,7 @@ import { jobProblem } from './jobs.ts'
 import { claimMarks, type Observed } from './observe.ts'
 import { suspendedFindings } from './suspension.ts'
 import { upgradeBlockedFinding, upgradingFinding } from './upgrade.ts'
+import { verifiedFinding } from './verifyStatus.ts'
 
 const noBackup = 'none'
 
@@ -135,6 +136,7 @@ export const statusOf = (o: Observed, c: Credentials, now: Date): MySQLStatus =>
     restoredFinding(o),
     backedUpFinding(o, now),
     upgradeBlocked,
+    verifiedFinding(o, now),
   ].filter((found) => found !== undefined)
   const { name, namespace } = o.mysql.metadata
   const more: Partial<MySQLStatus> = {

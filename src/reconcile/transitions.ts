@@ -23,13 +23,19 @@ const table: Record<string, EventType> = {
   'BackedUp False Failed': events.BackupFailed,
   'UpgradeBlocked True BackupFailed': events.UpgradeBlocked,
   'UpgradeBlocked True Stuck': events.UpgradeBlocked,
+  'BackupVerified True Verified': events.BackupVerified,
+  'BackupVerified False Bad': events.BackupBad,
+  'BackupVerified Unknown Failed': events.VerificationFailed,
+  'BackupVerified Unknown Waiting': events.VerificationFailed,
   'DeletionBlocked True BackupFailed': events.DeletionBlocked,
   'DeletionBlocked True Stuck': events.DeletionBlocked,
 }
 
-/** Each dump is news, also where the one before ended alike: the message names the file or the time. */
+/** Each dump and verification is news, also where the one before ended alike: the message names the file or the time. */
 const isAnotherRun = (now: Condition, before: Condition) =>
-  now.type === 'BackedUp' && now.message !== before.message
+  ['BackedUp', 'BackupVerified'].includes(now.type) &&
+  now.reason !== 'Waiting' &&
+  now.message !== before.message
 
 /**
  * The event for a condition that turned, if any. Passwords that are in force from the start are no change: only what

@@ -27,7 +27,14 @@ const others: { [K in keyof Required<MySQLSpec>]: MySQLSpec[K] } = {
   suspended: true,
   deletionPolicy: 'Retain',
   deletionProtection: true,
-  backup: { timeZone: 'Europe/Berlin', keep: 3, suspended: true, beforeUpgrade: true, timeoutSeconds: 60 },
+  backup: {
+    timeZone: 'Europe/Berlin',
+    keep: 3,
+    verifyEvery: 1,
+    suspended: true,
+    beforeUpgrade: true,
+    timeoutSeconds: 60,
+  },
   restore: { from: 'none' },
 }
 const fields = Object.entries(changeClasses) as [keyof MySQLSpec, string][]

@@ -74,7 +74,7 @@ export const manifests = (of: MySQL): TypedResource[] => {
     restoreJob(of, { claimUid, root, user }),
     passwordJob(of, { claimUid, credentials: { user }, keepOld: ['user'], onlyCompare: false }),
     backupJob(of, { claimUid, cause: 'last' }),
-    verifyJob(of, { dump: 'latest' }),
+    verifyJob(of, { dump: 'shop-20260102T030405Z.sql.gz' }),
   ]
 }
 

@@ -72,6 +72,8 @@ test('dumps are measured for each resource, and no more when it is gone', async 
     duration: 60,
     failures: 3,
     nextRun: '2026-01-02T04:30:00Z',
+    verifiedAt: '2026-01-02T03:07:00Z',
+    verification: { startedAt: '2026-01-02T03:06:30Z', file: 'a.sql.gz', result: 'Good' as const },
   }
   const mysqls = [mysql({ status: { backup } }), mysql({ metadata: { name: 'never' } })]
   const { registry } = metrics(mysqls)
@@ -82,6 +84,8 @@ test('dumps are measured for each resource, and no more when it is gone', async 
   expect(await lines()).toEqual([
     `mysql_operator_backup_last_success_timestamp_seconds${labels} ${Date.parse(backup.lastSuccess) / 1000}`,
     `mysql_operator_backup_last_duration_seconds${labels} 60`,
+    `mysql_operator_backup_last_verified_timestamp_seconds${labels} ${Date.parse(backup.verifiedAt) / 1000}`,
+    `mysql_operator_backup_verified${labels} 1`,
     `mysql_operator_backup_last_size_bytes${labels} 2000`,
     `mysql_operator_backup_next_run_timestamp_seconds${labels} ${Date.parse(backup.nextRun) / 1000}`,
     `mysql_operator_backup_failures_total${labels} 3`,

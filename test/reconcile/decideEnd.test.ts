@@ -37,6 +37,14 @@ const cases: Record<string, { o?: Partial<Observed>; terminating?: boolean; plan
     o: { backup: lastDump({ state: 'running', stuck: 'ErrImagePull: no' }) },
     plan: { do: 'waitForDump', stuck: 'ErrImagePull: no' },
   },
+  'a verification is under way: it makes way': {
+    o: { verify: job({ state: 'running' }) },
+    plan: { do: 'removeJob', job: 'verify', uid: 'job-1' },
+  },
+  'a verification on its way out: the dump waits for its end': {
+    o: { verify: job({ state: 'deleting' }) },
+    plan: { do: 'waitForDump', stuck: undefined },
+  },
   'a dump that succeeded: remove the rest': { o: { backup: dumped() }, plan: { do: 'remove' } },
   'a success whose report is on its way: wait': {
     o: { backup: dumped({ report: undefined, finishedAt: '2026-01-02T03:59:50Z' }) },

@@ -66,6 +66,7 @@ export const job = (facts: Partial<JobFact> = {}): JobFact => ({
   scheduledFor: undefined,
   requestedBy: undefined,
   beforeUpgradeTo: undefined,
+  verifies: undefined,
   isLastDump: false,
   timedOut: false,
   startedAt: '2026-01-02T03:05:00Z',
@@ -87,5 +88,6 @@ export const observed = (facts: Partial<Observed> & { mysql?: MySQL } = {}): Obs
   restore: job({ credentials: { root: 'shop-root-aaaaaaaaaa' } }),
   password: undefined,
   backup: undefined,
+  verify: undefined,
   ...facts,
 })

@@ -70,6 +70,8 @@ const life = async (manner: Manner): Promise<World> => {
   expect(world.dumps).toEqual(['shop-0.sql.gz'])
   const { backup, lastHandledBackupAt } = world.get('MySQL', 'shop')?.status ?? {}
   expect([backup?.file, lastHandledBackupAt]).toEqual(['shop-0.sql.gz', 'now'])
+  expect(backup?.verification).toMatchObject({ file: 'shop-0.sql.gz', result: 'Good' })
+  expect(world.get('Job', 'verify-shop-job'), 'its volume goes with it').toBeUndefined()
 
   const live = world.get('MySQL', 'shop')
   world.put({
@@ -105,7 +107,7 @@ const life = async (manner: Manner): Promise<World> => {
   return world
 }
 
-describe('a whole life', { timeout: 120_000 }, () => {
+describe('a whole life', { timeout: 600_000 }, () => {
   test('without a crash makes each dump, and each Job, once', async () => {
     const world = await life({})
     expect(world.dumps).toHaveLength(2)
@@ -113,6 +115,7 @@ describe('a whole life', { timeout: 120_000 }, () => {
     expect(jobs).toEqual([
       'create Job restore-shop-job',
       'create Job backup-shop-job',
+      'create Job verify-shop-job',
       'create Job password-change-shop-job',
       'create Job backup-shop-job',
       'create Job restore-shop-job',

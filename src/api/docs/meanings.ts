@@ -94,6 +94,19 @@ export const meanings: { readonly [T in ConditionType]: Meaning<T> } = {
       Stuck: 'The dump before the upgrade cannot run, for instance because the server does not start.',
     },
   },
+  BackupVerified: {
+    is: 'The dump that was verified last can be restored: a throw-away server has done it.',
+    when: 'once there is a dump to verify',
+    reasons: {
+      Verified: 'It was restored as a whole. The message names it.',
+      Bad: 'It cannot be restored, or not all of it. It is kept, and `latest` passes it over.',
+      Failed: 'The verification itself failed, which says nothing about the dump. The next one is tried.',
+      Waiting:
+        'The verification does not start. The message says why; it is given up at its deadline, or for a dump.',
+      Running: 'The first one is under way.',
+      Pending: 'The first one is about to begin.',
+    },
+  },
   DeletionBlocked: {
     is: 'The deletion waits for a person. The data is still there.',
     when: `${whileDeleting} and cannot go on`,

@@ -1,5 +1,5 @@
 import type { MySQL } from '../../api/mysql.ts'
-import { names } from '../../api/names.ts'
+import { annotations, names } from '../../api/names.ts'
 import { ownedMetadata } from '../metadata.ts'
 import { backupPath, backupVolume, runVolume, throwAwayVolume } from '../volumes.ts'
 import { type JobManifest, job } from './job.ts'
@@ -22,9 +22,10 @@ const resources = {
  * Loads a dump into a throw-away server of the Job's own and looks whether all of it is there. It writes to the backup
  * claim, where it marks a bad dump, and has no password and no way to the database.
  */
-export const verifyJob = (mysql: MySQL, { dump }: VerifyJobInputs): JobManifest =>
-  job(mysql, {
-    metadata: ownedMetadata(mysql, names.verifyJob(mysql.metadata.name), 'verify'),
+export const verifyJob = (mysql: MySQL, { dump }: VerifyJobInputs): JobManifest => {
+  const own = ownedMetadata(mysql, names.verifyJob(mysql.metadata.name), 'verify')
+  return job(mysql, {
+    metadata: { ...own, annotations: { ...own.annotations, [annotations.verifies]: dump } },
     component: 'verify',
     script: 'verify',
     env: [
@@ -36,5 +37,6 @@ export const verifyJob = (mysql: MySQL, { dump }: VerifyJobInputs): JobManifest 
     resources,
     backoffLimit: 2,
     finalExitCode: bad,
-    activeDeadlineSeconds: 6 * 60 * 60,
+    activeDeadlineSeconds: mysql.spec.backup.timeoutSeconds,
   })
+}
