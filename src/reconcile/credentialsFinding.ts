@@ -5,7 +5,7 @@ import { type Account, accounts, names } from '../api/names.ts'
 import { passwordResult } from '../desired/results.ts'
 import { type Credentials, isDrifted, overdueEnds, pendingChanges } from './decidePasswords.ts'
 import { jobProblem } from './jobs.ts'
-import { claimMarks, isCurrent, type Observed } from './observe.ts'
+import { isCurrent, isFilled, type Observed } from './observe.ts'
 
 /** What people call an account. */
 export const accountName = ({ spec }: MySQL, account: Account): string =>
@@ -78,9 +78,9 @@ const unfinished = (o: Observed, c: Credentials, now: Date): Finding | undefined
     )
   }
   if (pending.length === 0) return undefined
-  return claimMarks(o.dataClaim).restoredFrom === undefined
-    ? says('False', 'Pending', 'The accounts are made when the database is filled.')
-    : says('False', 'Changing', `Job ${job} puts the new password of ${pending.join(' and ')} in force.`)
+  return isFilled(o)
+    ? says('False', 'Changing', `Job ${job} puts the new password of ${pending.join(' and ')} in force.`)
+    : says('False', 'Pending', 'The accounts are made when the database is filled.')
 }
 
 export const credentialsFinding = (o: Observed, c: Credentials, now: Date): Finding => {

@@ -9,7 +9,7 @@ import { decideBackup, type StartBackup } from './decideBackup.ts'
 import { type Credentials, outdated, type PasswordPlan, passwords } from './decidePasswords.ts'
 import { decideVerify, makeWay, type VerifyPlan } from './decideVerify.ts'
 import { isHopeless, isUnread, type JobFact, overdue, replace } from './jobs.ts'
-import { claimMarks, isCurrent, type Observed } from './observe.ts'
+import { claimMarks, isCurrent, isFilled, type Observed } from './observe.ts'
 import { decideSuspended } from './suspension.ts'
 import { decideUpgrade, type UpgradePlan } from './upgrade.ts'
 
@@ -49,8 +49,6 @@ const restoredFrom = ({ report }: JobFact): string | undefined => {
   return result && (result.from ?? 'none')
 }
 
-const isFilled = (o: Observed) => claimMarks(o.dataClaim).restoredFrom !== undefined
-
 /** A restore that succeeded says what the database was made from. */
 const madeFrom = (o: Observed, now: Date): Plan | undefined => {
   if (!o.dataClaim || isFilled(o)) return undefined
@@ -60,11 +58,10 @@ const madeFrom = (o: Observed, now: Date): Plan | undefined => {
   // Asked once more, the database itself says what it was made from: nothing is restored twice.
   return from === undefined ? replace(o.restore, 'restore') : { do: 'markRestored', from }
 }
+
 /** A verification may keep the backup volume on another node than that of the restore. */
 const freed = (o: Observed): Plan | undefined =>
-  o.verify && o.dataClaim && claimMarks(o.dataClaim).restoredFrom === undefined
-    ? replace(o.verify, 'verify')
-    : undefined
+  o.verify && o.dataClaim && !isFilled(o) ? replace(o.verify, 'verify') : undefined
 
 const restored = (o: Observed, c: Credentials, now: Date): Plan | undefined => {
   // Made a moment ago, and not in the cache yet: every Job is made for one claim and no other.

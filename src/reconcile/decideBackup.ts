@@ -6,7 +6,7 @@ import { annotations } from '../api/names.ts'
 import { nextRun } from '../api/schedule.ts'
 import type { BackupCause } from '../desired/jobs/backup.ts'
 import { isHopeless, type JobFact, reportDueMs } from './jobs.ts'
-import { claimMarks, isCurrent, type Observed } from './observe.ts'
+import { isCurrent, isFilled, type Observed } from './observe.ts'
 import { nextUpgradeLook, owedBeforeUpgrade } from './upgrade.ts'
 
 /** Start the Job that makes a dump of the living server. */
@@ -24,8 +24,6 @@ export const begunDump = (o: Observed): JobFact | undefined => {
   const hasBegun = job && (job.started || job.state === 'succeeded' || job.state === 'failed')
   return hasBegun ? job : undefined
 }
-
-const isFilled = (o: Observed) => claimMarks(o.dataClaim).restoredFrom !== undefined
 
 /** The schedule, where one is to be kept: not while it or the MySQL is suspended, nor before there is something to dump. */
 const scheduleOf = (o: Observed) => {

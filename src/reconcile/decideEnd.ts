@@ -1,6 +1,6 @@
 /** What to do next for a MySQL that is being deleted: pure, one step at a time. */
 import { backupResult } from '../desired/results.ts'
-import { isHopeless, type JobFact, reportWithinMs } from './jobs.ts'
+import { isHopeless, type JobFact, overdue, reportWithinMs } from './jobs.ts'
 import { claimMarks, type Observed } from './observe.ts'
 
 export type EndPlan =
@@ -97,9 +97,7 @@ const dump = (o: Observed, now: Date): EndPlan => {
   if (backup.state === 'running') return { do: 'waitForDump', stuck: whyNoDump(o, backup) }
   // Its report is on its way.
   if (backup.state === 'succeeded') return { do: 'waitForDump', stuck: undefined }
-  const since = now.getTime() - Date.parse(backup.finishedAt ?? backup.startedAt)
-  // Two clocks are compared: however they differ, nobody waits longer than was meant.
-  const forMs = Math.min(dumpRetryMs, dumpRetryMs - since)
+  const forMs = overdue(backup, now, dumpRetryMs)
   return forMs > 0 ? { do: 'retryLater', forMs } : { do: 'removeJob', job: 'backup', uid: backup.uid }
 }
 

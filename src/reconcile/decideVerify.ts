@@ -1,6 +1,6 @@
 /** When a dump is restored into a throw-away server, to prove it: pure. The status remembers what was tried last. */
 import { isDumpNews } from './decideBackup.ts'
-import { isHopeless, type JobFact, reportWithinMs } from './jobs.ts'
+import { isHopeless, type JobFact, overdue, reportWithinMs } from './jobs.ts'
 import type { Observed } from './observe.ts'
 
 export type VerifyPlan =
@@ -29,9 +29,7 @@ const readableMs = 3_600_000
 const age = (time: string | undefined, now: Date) => now.getTime() - Date.parse(time ?? '')
 
 /** Milliseconds until an ended Job may go, and its volume with it; 0 or less: now. */
-const goesInMs = ({ state, finishedAt, startedAt }: JobFact, now: Date) =>
-  // Two clocks are compared: however they differ, nobody waits longer than was meant.
-  state === 'failed' ? Math.min(readableMs, readableMs - age(finishedAt ?? startedAt, now)) : 0
+const goesInMs = (job: JobFact, now: Date) => (job.state === 'failed' ? overdue(job, now, readableMs) : 0)
 
 const isOver = (o: Observed, job: JobFact, now: Date): boolean => {
   if (job !== ownVerification(o)) return true

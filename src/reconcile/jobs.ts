@@ -168,10 +168,10 @@ export const jobProblem = ({ report }: JobFact, name: string): string =>
 /** Milliseconds to wait before a failed Job is tried again; failing Jobs have tried several times themselves. */
 const retryAfterMs = 30_000
 
-/** Milliseconds until a failed Job may be tried again; 0 or less: now. */
-export const overdue = (job: JobFact, now: Date): number =>
+/** Milliseconds until `afterMs` have passed since a Job ended, such as until it may be tried again; 0 or less: now. */
+export const overdue = (job: JobFact, now: Date, afterMs = retryAfterMs): number =>
   // Two clocks are compared: however they differ, nobody waits longer than was meant.
-  Math.min(retryAfterMs, Date.parse(job.finishedAt ?? job.startedAt) + retryAfterMs - now.getTime())
+  Math.min(afterMs, Date.parse(job.finishedAt ?? job.startedAt) + afterMs - now.getTime())
 
 /** Away with a Job that ended, and only then the next one of the same name: a Job cannot be changed. */
 export const replace = <W extends string>(job: JobFact, which: W) =>

@@ -90,3 +90,6 @@ export const claimMarks = (claim: PersistentVolumeClaim | undefined) => ({
   serverImage: claim?.metadata.annotations?.[annotations.serverImage],
   upgradeDump: claim?.metadata.annotations?.[annotations.upgradeDump],
 })
+
+/** It is noted what the database was made from: there is something to dump, and clients are let in. */
+export const isFilled = ({ dataClaim }: Observed): boolean => claimMarks(dataClaim).restoredFrom !== undefined

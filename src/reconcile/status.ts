@@ -9,7 +9,7 @@ import { credentialsFinding, waits } from './credentialsFinding.ts'
 import { ownDump } from './decideBackup.ts'
 import type { Credentials } from './decidePasswords.ts'
 import { jobProblem } from './jobs.ts'
-import { claimMarks, type Observed } from './observe.ts'
+import { claimMarks, isFilled, type Observed } from './observe.ts'
 import { suspendedFindings } from './suspension.ts'
 import { upgradeBlockedFinding, upgradingFinding } from './upgrade.ts'
 import { verifiedFinding } from './verifyStatus.ts'
@@ -56,7 +56,7 @@ const restoredFinding = (o: Observed): Finding => {
 }
 
 const readyFinding = (o: Observed, c: Credentials): Finding => {
-  const restored = claimMarks(o.dataClaim).restoredFrom !== undefined
+  const restored = isFilled(o)
   // The server may be open a moment before it was noted what it was made from, which is what people look for then.
   if (o.pod?.ready && restored && o.rolledOut)
     return finding('Ready', 'True', 'Serving', 'The server answers.')

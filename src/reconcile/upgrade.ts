@@ -5,7 +5,7 @@
 import { type Finding, finding } from '../api/conditions.ts'
 import { annotations, names } from '../api/names.ts'
 import { backupResult } from '../desired/results.ts'
-import { type JobFact, jobProblem, reportDueMs } from './jobs.ts'
+import { type JobFact, jobProblem, overdue, reportDueMs } from './jobs.ts'
 import { claimMarks, isCurrent, type Observed } from './observe.ts'
 
 export interface Upgrade {
@@ -62,9 +62,7 @@ export const decideUpgrade = (o: Observed): UpgradePlan | undefined => {
 /** Milliseconds until the dump of a pending upgrade is owed again; undefined while its Job is at work. */
 const dueMs = (job: JobFact, now: Date): number | undefined => {
   if (job.state === 'running' || job.state === 'deleting') return undefined
-  const since = now.getTime() - Date.parse(job.finishedAt ?? job.startedAt)
-  // Two clocks are compared: however they differ, nobody waits longer than was meant.
-  return Math.max(reportDueMs(job, now) ?? 0, Math.min(retryMs, retryMs - since))
+  return Math.max(reportDueMs(job, now) ?? 0, overdue(job, now, retryMs))
 }
 
 /** The image before whose start a dump is owed now. */
